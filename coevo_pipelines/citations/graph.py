@@ -1,0 +1,261 @@
+"""The relational core of the graph, as Ibis expressions: they run on any engine that Ibis speaks to.
+
+Everything is *as of* a day: from facts of that day and earlier alone. Definitions:
+
+- Identifiers joined by identity assertions (and not taken back) are one **cluster**. Its **representative**
+  is the identifier of the work that appeared first; where one work has several, the most citable (arXiv, DOI,
+  repository, Hub, …). So what comes later joins what was there, and representatives seldom change.
+- A **node** is a representative; it is listed on the day on which it first is one. A **stub** is a node
+  without a trace of the work itself.
+- A **resolution** says that from a day on another node stands for an earlier one, or that a stub got its work.
+- An **edge** is listed on the day of its first reference. Links within one work, owner or author set keep
+  weight 0. A target that appeared more than 30 days after the reference is quarantined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+from ibis import _
+
+QUARANTINE_DAYS = 30
+_PREFERENCE = ("arxiv:", "doi:", "github:", "hf:", "pypi:", "openalex:")
+_MOST_ROUNDS = 64
+
+Table = Any
+"""An Ibis table expression. Ibis tables carry their columns at run time only."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known by the end of `day`; each table has the partition `date`.
+
+    works, references, people, identities: the `traces.*` tables up to the day. nodes, resolutions: the
+    `citations.*` tables up to the day before. `keep` computes an expression once (see lake.engine).
+    """
+
+    day: date
+    works: Table
+    references: Table
+    people: Table
+    identities: Table
+    nodes: Table
+    resolutions: Table
+    keep: Callable[[Table], Table]
+
+
+def build(facts: Facts) -> Mapping[str, Table]:
+    """The day's rows of `citations.nodes`, `.resolutions`, `.edges` and `.quarantine`."""
+    canonical = facts.keep(representatives(facts))
+    described = facts.keep(described_works(facts, canonical))
+    linked = facts.keep(first_references(facts, canonical))
+    nodes = facts.keep(new_nodes(facts, canonical, described))
+    links = facts.keep(weighed_links(facts, linked, nodes, described))
+    return {
+        "citations.nodes": nodes,
+        "citations.resolutions": new_resolutions(facts, canonical, described),
+        "citations.edges": edges(links),
+        "citations.quarantine": quarantine(links),
+    }
+
+
+def representatives(facts: Facts) -> Table:
+    """(id, canonical) for every identifier that an identity assertion in force mentions."""
+    pairs = facts.keep(pairs_in_force(facts.identities))
+    labels = facts.keep(pairs.select(id=_.a, label=_.a).distinct())
+    for _round in range(_MOST_ROUNDS):
+        # Each identifier takes the smallest label among itself and its neighbours, until nothing changes.
+        heard = pairs.join(labels, pairs.b == labels.id).group_by("a").agg(heard=_.label.min())
+        spread = labels.left_join(heard, labels.id == heard.a).select(
+            id=labels.id, before=labels.label, label=ibis.least(labels.label, heard.heard.fill_null(labels.label))
+        )
+        spread = facts.keep(spread)
+        changed = spread.filter(_.label != _.before).count().execute()
+        labels = spread.select("id", "label")
+        if not changed:
+            break
+    else:
+        raise RuntimeError(f"identity clusters longer than {_MOST_ROUNDS} links as of {facts.day}")
+    appeared = facts.works.group_by("work_id").agg(created_at=_.created_at.min())
+    # An identifier is as old as the first work that has it or asserts it.
+    beside = pairs.join(appeared, pairs.b == appeared.work_id).select(work_id=_.a, created_at=_.created_at)
+    oldest = appeared.union(beside).group_by("work_id").agg(created_at=_.created_at.min())
+    ranked = labels.left_join(oldest, labels.id == oldest.work_id).select(
+        "id", "label", "created_at", preference=_preference(labels.id)
+    )
+    first = ibis.row_number().over(
+        group_by="label", order_by=[_.created_at.isnull(), _.created_at, _.preference, _.id]
+    )
+    chosen = ranked.mutate(place=first).filter(_.place == 0).select("label", canonical=_.id)
+    return labels.join(chosen, "label").select("id", "canonical")
+
+
+def pairs_in_force(identities: Table) -> Table:
+    """(a, b), both ways round, for each assertion whose latest word is that the two are the same."""
+    latest = ibis.row_number().over(
+        group_by=["left_id", "right_id"], order_by=[_.event_at.desc(), _.same, _.evidence]
+    )
+    held = identities.mutate(place=latest).filter((_.place == 0) & _.same)
+    forth = held.select(a=_.left_id, b=_.right_id)
+    return forth.union(held.select(a=_.right_id, b=_.left_id))
+
+
+def described_works(facts: Facts, canonical: Table) -> Table:
+    """One row a representative that has a trace: its own latest description, or its earliest alias's."""
+    works = _with_canonical(facts.works, canonical, "work_id", "node_id")
+    own = (works.work_id != works.node_id).cast("int8")
+    place = ibis.row_number().over(
+        group_by="node_id",
+        order_by=[own, _.event_at.desc(), _.source],
+    )
+    appeared = works.group_by("node_id").agg(appeared_at=_.created_at.min())
+    best = works.mutate(own=own).mutate(place=place).filter(_.place == 0)
+    best = best.join(appeared, "node_id")
+    authors = author_sets(facts.people)
+    joined = best.left_join(authors, (best.work_id == authors.work_id) & (best.source == authors.source))
+    return joined.select(
+        "node_id", "kind", "title", "owner", created_at=best.appeared_at, authors=authors.authors
+    )
+
+
+def author_sets(people: Table) -> Table:
+    """(work_id, source, authors): the authors as one text that does not depend on their order."""
+    named = people.filter(_.role == "author").mutate(who=ibis.coalesce(_.orcid, _.name.lower(), _.account))
+    each = named.select("work_id", "source", "who").distinct()
+    return each.group_by(["work_id", "source"]).agg(
+        authors=_.who.group_concat(sep="\n", order_by=_.who)
+    )
+
+
+def first_references(facts: Facts, canonical: Table) -> Table:
+    """The first reference of each (source, target, relation) between representatives, if it is of the day."""
+    mapped = _with_canonical(facts.references, canonical, "source_id", "citing")
+    mapped = _with_canonical(mapped, canonical, "target_id", "cited")
+    key = ["citing", "cited", "relation"]
+    touched = facts.keep(mapped.filter(_.date == facts.day).select(*key).distinct())
+    candidates = mapped.semi_join(touched, key)
+    order = [_.date, _.event_at, _.source_id, _.target_id, _.evidence, _.source, _.raw_sha256]
+    ranked = candidates.mutate(place=ibis.row_number().over(group_by=key, order_by=order))
+    return ranked.filter((_.place == 0) & (_.date == facts.day)).select(
+        source=_.citing, target=_.cited, relation=_.relation,
+        event_at=_.event_at, evidence=_.evidence, observed_at=_.observed_at, raw_sha256=_.raw_sha256,
+    )  # fmt: skip
+
+
+def new_nodes(facts: Facts, canonical: Table, described: Table) -> Table:
+    """Representatives that no earlier day lists, numbered in order of event time."""
+    named = (
+        facts.works.select(id=_.work_id, event_at=_.created_at)
+        .union(facts.references.select(id=_.source_id, event_at=_.event_at))
+        .union(facts.references.select(id=_.target_id, event_at=_.event_at))
+    )
+    first = _with_canonical(named, canonical, "id", "node_id").group_by("node_id").agg(event_at=_.event_at.min())
+    new = first.anti_join(facts.nodes, "node_id")
+    joined = new.left_join(described, "node_id").select(
+        node_id=new.node_id,
+        is_stub=described.node_id.isnull(),
+        kind=described.kind,
+        title=described.title,
+        owner=described.owner,
+        created_at=described.created_at,
+        event_at=ibis.coalesce(described.created_at, new.event_at),
+    )
+    offset = (facts.day - date(1970, 1, 1)).days << 32
+    rank = ibis.row_number().over(order_by=[_.event_at, _.node_id])
+    return joined.mutate(node=rank.cast("int64") + offset)
+
+
+def new_resolutions(facts: Facts, canonical: Table, described: Table) -> Table:
+    """Earlier nodes for which another node stands from the day on, and stubs that got their work."""
+    latest = ibis.row_number().over(group_by="node_id", order_by=_.date.desc())
+    before = facts.resolutions.mutate(place=latest).filter(_.place == 0)
+    before = before.select("node_id", before=_.resolved_id, described_before=_.resolved_created_at.notnull())
+    known = facts.nodes.select("node_id", was_stub=_.is_stub)
+    known = known.left_join(before, "node_id").select(
+        "node_id",
+        was_stub=known.was_stub & ~before.described_before.fill_null(False),
+        before=ibis.coalesce(before.before, known.node_id),
+    )
+    now = _with_canonical(known, canonical, "node_id", "resolved_id")
+    joined = now.left_join(described, now.resolved_id == described.node_id).select(
+        node_id=now.node_id,
+        resolved_id=now.resolved_id,
+        before=now.before,
+        was_stub=now.was_stub,
+        resolved_created_at=described.created_at,
+    )
+    changed = (_.resolved_id != _.before) | (_.was_stub & _.resolved_created_at.notnull())
+    return joined.filter(changed).drop("before")
+
+
+def weighed_links(facts: Facts, linked: Table, nodes: Table, described: Table) -> Table:
+    """The day's links with node numbers, what makes them their own work's, and the target's first day."""
+    numbers = facts.nodes.select("node_id", "node").union(nodes.select("node_id", "node"))
+    source_number, target_number = numbers.view(), numbers.view()
+    citing, cited = described.view(), described.view()
+    joined = (
+        linked.join(source_number, linked.source == source_number.node_id)
+        .join(target_number, linked.target == target_number.node_id)
+        .left_join(citing, linked.source == citing.node_id)
+        .left_join(cited, linked.target == cited.node_id)
+    )
+    own = ibis.cases(
+        (linked.source == linked.target, "self_loop"),
+        (citing.owner == cited.owner, "same_owner"),
+        (citing.authors == cited.authors, "same_authors"),
+    )
+    late = cited.created_at > linked.event_at + ibis.interval(days=QUARANTINE_DAYS)
+    return joined.select(
+        source=linked.source,
+        target=linked.target,
+        relation=linked.relation,
+        source_node=source_number.node,
+        target_node=target_number.node,
+        own=own,
+        target_is_stub=cited.node_id.isnull(),
+        target_created_at=cited.created_at,
+        is_late=late.fill_null(False),
+        event_at=linked.event_at,
+        evidence=linked.evidence,
+        observed_at=linked.observed_at,
+        raw_sha256=linked.raw_sha256,
+    )
+
+
+def edges(links: Table) -> Table:
+    """The links that stand, with their weight."""
+    return (
+        links.filter(~_.is_late)
+        .mutate(weight=_.own.isnull().cast("int64"))
+        .drop("is_late", "target_created_at")
+    )
+
+
+def quarantine(links: Table) -> Table:
+    """The links whose target is newer than a reference to it can be."""
+    return (
+        links.filter(_.is_late)
+        .mutate(reason=ibis.literal("target_newer_than_source"))
+        .select(
+            "source", "target", "relation", "reason", "target_created_at",
+            "event_at", "evidence", "observed_at", "raw_sha256",
+        )
+    )  # fmt: skip
+
+
+def _with_canonical(table: Table, canonical: Table, column: str, name: str) -> Table:
+    """`table` plus column `name`: the representative of `column`."""
+    looked_up = canonical.view()
+    joined = table.left_join(looked_up, table[column] == looked_up.id)
+    # Ibis extends a join that it is joined to again and then loses a computed column; a mutate ends it.
+    plain = joined.select(*table.columns, _found=looked_up.canonical)
+    return plain.mutate(**{name: ibis.coalesce(plain["_found"], plain[column])}).drop("_found")
+
+
+def _preference(identifier: Any) -> Any:
+    branches = ((identifier.startswith(prefix), rank) for rank, prefix in enumerate(_PREFERENCE))
+    return ibis.cases(*branches, else_=len(_PREFERENCE))

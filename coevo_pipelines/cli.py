@@ -1,0 +1,292 @@
+"""The `coevo` command. Heavy imports live inside the commands: `coevo --help` must answer at once.
+
+Exit codes: 0 all is well; 1 it ran and something is wrong (incomplete source, failed step, a difference
+found by verify); 2 it was asked wrongly (unknown option, date, setting); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from coevo_pipelines.settings import Settings
+
+app = typer.Typer(
+    name="coevo",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="""Daily, checkable snapshots of open research, from raw bytes to DuckDB.
+
+    A day is scraped ([bold]scrapes[/]), normalized ([bold]traces[/]) and linked into one citation and lineage
+    graph ([bold]citations[/]); every table is a Parquet file a day under the lake, and one DuckDB file.""",
+    epilog="""Try:  [bold]coevo run --date 2019-03-25 --to 2019-03-27[/]   (offline, on the bundled sample)
+    then  [bold]coevo status[/],  [bold]coevo query "FROM citations.edges LIMIT 5"[/],  [bold]coevo verify[/].""",
+)
+
+
+class WorldName(str, Enum):
+    sample = "sample"
+    live = "live"
+
+
+class Format(str, Enum):
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+LakeOption = Annotated[
+    Path | None, typer.Option("--lake", help="Folder of the lake (COEVO_LAKE).", show_default="data_lake")
+]
+SourceOption = Annotated[
+    WorldName | None,
+    typer.Option("--source", help="The bundled sample, or the live services (COEVO_SOURCE).", show_default="sample"),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the full trace of an error.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output, for scripts.")]
+
+
+class UsageError(Exception):
+    """It was asked wrongly; the message says what and the way out."""
+
+
+def main() -> None:
+    """Entry point: errors become one line with the way out; `--debug` shows the trace."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        print("interrupted: what was committed stays, the next run goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        kind = type(error).__name__
+        print(f"error: {error}" if str(error) else f"error: {kind}", file=sys.stderr)
+        print("(add --debug for the trace)", file=sys.stderr)
+        sys.exit(2 if kind in {"UsageError", "SettingsError", "SchemaError"} else 1)
+
+
+def _settings(lake: Path | None, source: WorldName | None) -> Settings:
+    from coevo_pipelines.settings import load_settings
+
+    return load_settings(lake=lake, source=source.value if source else None)
+
+
+def _day(text: str, settings: Settings) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a date: write it as YYYY-MM-DD") from None
+    from datetime import UTC, datetime
+
+    settings.window(day) if day >= settings.opening else _too_early(day, settings)
+    if day >= datetime.now(UTC).date():
+        raise UsageError(f"{day} is not over yet (UTC): a partition is a whole day")
+    return day
+
+
+def _too_early(day: date, settings: Settings) -> None:
+    raise UsageError(
+        f"{day} is before the lake's first partition {settings.opening}; "
+        "set start_date (COEVO_START_DATE) before the first run to begin earlier"
+    )
+
+
+@app.command()
+def run(
+    day: Annotated[str, typer.Option("--date", help="Day to make, YYYY-MM-DD (UTC).")],
+    to: Annotated[str | None, typer.Option("--to", help="Last day of a range, included.")] = None,
+    source: SourceOption = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a day's snapshot, or a range of days as one run, through Dagster in this process.
+
+    What is complete already is not asked again; what is missing is. A run that is interrupted or killed
+    leaves a clean lake, and the next one goes on from there. Exit code 1 when a source is incomplete.
+    """
+    from coevo_pipelines.terminal import json_out, progress, show_outcome
+    from coevo_pipelines.windows import days_between
+
+    settings = _settings(lake, source)
+    first = _day(day, settings)
+    last = _day(to, settings) if to else first
+    try:
+        days = days_between(first, last)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with progress(f"{len(days)} day{'s' if len(days) > 1 else ''}, {settings.source}", quiet=as_json):
+        from coevo_pipelines.orchestration.resources import open_lake
+        from coevo_pipelines.orchestration.run import run_days
+
+        outcome = run_days(settings, first, last)
+        snapshot = open_lake(settings).snapshot()
+    incomplete = [
+        commit
+        for table in snapshot.index.tables
+        if table.startswith("scrapes.")
+        for commit in snapshot.index.partitions(table)
+        if not commit.complete and first <= commit.day <= last
+    ]
+    if as_json:
+        json_out(
+            {
+                "success": outcome.success and not incomplete,
+                "run_id": outcome.run_id,
+                "seconds": outcome.seconds,
+                "total_seconds": outcome.total_seconds,
+                "failures": [f"{failure.step}: {failure.error}" for failure in outcome.failures],
+                "warnings": list(outcome.warnings),
+                "incomplete": {f"{c.table} date={c.date}": c.note for c in incomplete},
+            }
+        )
+    else:
+        show_outcome(settings, outcome, snapshot, first, last, incomplete)
+    if not outcome.success or incomplete:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Recompute every sha256, the ledger's chain, the schemas and the inputs of every commit.
+
+    Exit code 0 when everything agrees; 1 after naming what differs (table, date, file, expected, found).
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.lake.verify import verify as check
+    from coevo_pipelines.terminal import bar, json_out, say
+
+    root = _settings(lake, source).lake_root
+    if not (root / "ledger").exists():
+        raise UsageError(f"{root} is not a lake (it has no ledger); run `coevo run` first or name one with --lake")
+    with bar("verifying", quiet=as_json) as advance:
+        report = check(root, advance)
+    if as_json:
+        json_out(asdict(report))
+    elif report.findings:
+        for finding in report.findings[:20]:
+            say(str(finding), style="red", error=True)
+        if len(report.findings) > 20:
+            say(f"and {len(report.findings) - 20} more", error=True)
+    else:
+        size = f"{report.bytes / 1e6:,.1f} MB"
+        say(f"verified: {report.partitions:,} partitions, {report.commits:,} commits, {size}: all agree")
+    if report.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help='SQL for DuckDB, such as "FROM traces.works LIMIT 5".')],
+    output: Annotated[Format, typer.Option("--format", "-f", help="How to print the result.")] = Format.table,
+    lake: LakeOption = None,
+    source: SourceOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Ask the catalog, read-only. Tables: traces.works, citations.edges, lake.commits, …
+
+    The catalog is one file: `duckdb data_lake/coevo.duckdb` opens it from anywhere too.
+    """
+    from coevo_pipelines.lake.catalog import CATALOG, open_catalog
+    from coevo_pipelines.terminal import show_rows
+
+    settings = _settings(lake, source)
+    import duckdb
+
+    try:
+        with open_catalog(settings.lake_root / CATALOG) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            cursor = connection.execute(sql)
+            columns = [column[0] for column in cursor.description or ()]
+            show_rows(columns, cursor.fetchall(), output.value)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from None
+    except duckdb.Error as error:
+        raise UsageError(str(error).partition("\n\nLINE")[0].strip()) from error
+
+
+@app.command()
+def status(
+    lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """What is in the lake: tables, partitions, rows, vintage, completeness, what is out of date."""
+    from coevo_pipelines.lake.store import Lake
+    from coevo_pipelines.terminal import json_out, show_status
+
+    settings = _settings(lake, source)
+    store = Lake(settings.lake_root, grace=settings.grace)
+    index = store.snapshot().index
+    rows: list[dict[str, Any]] = []
+    for table in index.tables:
+        commits = index.partitions(table)
+        rows.append(
+            {
+                "table": table,
+                "partitions": len(commits),
+                "first": commits[0].date,
+                "last": commits[-1].date,
+                "rows": sum(commit.rows for commit in commits),
+                "bytes": sum(commit.bytes for commit in commits),
+                "observed": sum(commit.vintage == "observed" for commit in commits),
+                "incomplete": [commit.date for commit in commits if not commit.complete],
+                "stale": [commit.date for commit in commits if not store.is_current(commit)],
+            }
+        )
+    if as_json:
+        json_out({"lake": str(settings.lake_root), "world": settings.source, "tables": rows})
+    else:
+        show_status(settings, rows)
+
+
+@app.command()
+def catalog(lake: LakeOption = None, source: SourceOption = None, debug: DebugOption = False) -> None:
+    """Build coevo.duckdb again from the Parquet files and swap it in; readers are not disturbed."""
+    from coevo_pipelines.lake.catalog import build
+    from coevo_pipelines.orchestration.resources import open_lake
+    from coevo_pipelines.terminal import say
+
+    path = build(open_lake(_settings(lake, source)))
+    say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def settings(
+    lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Show the settings in force, secrets hidden.
+
+    They come from COEVO_* variables (nested with __, such as COEVO_SOURCES__ARXIV__PAGE_SIZE) and from the
+    TOML file coevo.toml in the working directory, or the one that COEVO_CONFIG names.
+    """
+    from coevo_pipelines.settings import config_file
+    from coevo_pipelines.terminal import json_out, show_settings
+
+    values = _settings(lake, source)
+    shown = values.model_dump(mode="json") | {
+        "lake": str(values.lake_root),
+        "start_date": values.opening.isoformat(),
+        "history_from": values.history.isoformat(),
+        "dagster_home": str(values.dagster_home_path),
+    }
+    if as_json:
+        json_out(shown)
+    else:
+        show_settings(shown, config_file())
+
+
+if __name__ == "__main__":
+    main()

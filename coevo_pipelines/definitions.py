@@ -1,0 +1,30 @@
+"""The one file that Dagster loads: the stages in the order that data flows, the job, the schedule."""
+
+import dagster as dg
+
+from coevo_pipelines.citations.assets import citation_assets
+from coevo_pipelines.lake.assets import catalog_asset
+from coevo_pipelines.orchestration.jobs import daily_schedule, daily_snapshot
+from coevo_pipelines.scrapes.assets import scrape_assets
+from coevo_pipelines.settings import Settings, load_settings
+from coevo_pipelines.traces.assets import trace_assets
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything, for the given settings."""
+    job = daily_snapshot(settings)
+    return dg.Definitions(
+        assets=[
+            *scrape_assets(settings),
+            trace_assets(settings),
+            citation_assets(settings),
+            catalog_asset(settings),
+        ],
+        jobs=[job],
+        schedules=[daily_schedule(job)],
+        # A day is a dozen small steps: an interpreter start for each would cost more than the work.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(load_settings())

@@ -1,0 +1,78 @@
+"""Asset `lake/catalog`: the DuckDB file, rebuilt after the day's tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from coevo_pipelines.lake import catalog
+from coevo_pipelines.lake.schemas import TABLES
+from coevo_pipelines.orchestration.days import asset_key, log
+from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.resources import open_lake
+from coevo_pipelines.settings import Settings
+
+KEY = dg.AssetKey(["lake", "catalog"])
+
+
+def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
+    """`coevo.duckdb`, built aside and swapped in."""
+    enabled = {f"scrapes.{name}" for name, source in settings.sources.items() if source.enabled}
+    tables = [name for name in TABLES if not name.startswith("scrapes.") or name in enabled]
+
+    @dg.multi_asset(
+        name="lake__catalog",
+        specs=[
+            dg.AssetSpec(
+                KEY,
+                deps=[asset_key(table) for table in tables],
+                group_name="lake",
+                kinds={"duckdb"},
+                description="coevo.duckdb: every table of the lake with comments, for any DuckDB client.",
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                name="rows_as_committed",
+                asset=KEY,
+                blocking=True,
+                description="Each table has as many rows as the ledger entries of its partitions say.",
+            )
+        ],
+        partitions_def=daily(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def lake_catalog(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        path = catalog.build(open_lake(settings, context.run_id))
+        resource = DuckDBResource(database=str(path), connection_config={"access_mode": "READ_ONLY"})
+        with resource.get_connection() as connection:
+            wrong = wrong_row_counts(connection)
+        log.info("catalog: %s, %.1f MB", path.name, path.stat().st_size / 1e6)
+        yield dg.MaterializeResult(
+            asset_key=KEY,
+            metadata={"dagster/uri": path.as_uri(), "bytes": path.stat().st_size},
+            check_results=[
+                dg.AssetCheckResult(
+                    asset_key=KEY,
+                    check_name="rows_as_committed",
+                    passed=not wrong,
+                    description="; ".join(wrong) or "all row counts agree",
+                )
+            ],
+        )
+
+    return lake_catalog
+
+
+def wrong_row_counts(connection: Any) -> list[str]:
+    """One line for each table whose rows are not the sum of its ledger entries."""
+    wrong = []
+    for table in TABLES:
+        committed = connection.execute(
+            "SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE table_name = ?", [table]
+        ).fetchone()[0]
+        found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        if found != committed:
+            wrong.append(f"{table}: expected {committed} rows, found {found}")
+    return wrong

@@ -1,0 +1,156 @@
+"""The DuckDB catalog: `coevo.duckdb`, a derived product of the committed partitions.
+
+It is built in a temporary file from one snapshot of the ledger and swapped in with a rename, so that a
+reader that holds the old file goes on reading it undisturbed and no reader ever sees half a catalog. The
+rows are inside the file: it works from any directory, and it can be handed to someone else. Raw bodies stay
+in Parquet.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from coevo_pipelines.lake import schemas
+from coevo_pipelines.lake.ledger import sync_folder
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from coevo_pipelines.lake.store import Lake, Snapshot
+
+CATALOG = "coevo.duckdb"
+
+_COMMITS_COMMENTS = {
+    "table_name": "table of the lake",
+    "date": "partition",
+    "rows": "rows in the partition",
+    "bytes": "size of the Parquet file",
+    "sha256": "sha256 of the Parquet file",
+    "complete": "false: a source did not answer everything; the next run fills it",
+    "vintage": "observed (all seen by the day's end plus the grace period) or reconstructed",
+    "observed_until": "latest observation that went in",
+    "code_version": "version of coevo_pipelines that wrote it",
+    "run_id": "Dagster run that wrote it",
+    "committed_at": "when it was committed",
+    "note": "why it is incomplete, if it is",
+    "seq": "entry in ledger/commits.jsonl",
+    "file": "path inside the lake",
+}
+
+# The edges as they stand at the end of `day`: ends replaced by what stands for them by then, links to
+# targets that turned out to be more than 30 days newer left out, and what became one link counted once.
+_MACROS = """
+CREATE MACRO citations.resolved_as_of(day) AS TABLE
+SELECT node_id, arg_max(resolved_id, date) AS resolved_id,
+       arg_max(resolved_created_at, date) AS resolved_created_at
+FROM citations.resolutions WHERE date <= day GROUP BY node_id;
+
+CREATE MACRO citations.edges_as_of(day) AS TABLE
+SELECT coalesce(s.resolved_id, e.source) AS source, coalesce(t.resolved_id, e.target) AS target, e.relation,
+       min(e.weight) AS weight, min(e.event_at) AS event_at, min_by(e.evidence, e.event_at) AS evidence,
+       bool_and(e.target_is_stub AND t.resolved_created_at IS NULL) AS target_is_stub
+FROM citations.edges e
+LEFT JOIN citations.resolved_as_of(day) s ON s.node_id = e.source
+LEFT JOIN citations.resolved_as_of(day) t ON t.node_id = e.target
+WHERE e.date <= day
+  AND (t.resolved_created_at IS NULL OR t.resolved_created_at <= e.event_at + INTERVAL 30 DAY)
+GROUP BY ALL;
+"""
+
+
+def build(lake: Lake) -> Path:
+    """Build the catalog from the lake as committed now and swap it in; returns its path.
+
+    One build at a time over all processes; a reader never waits for it.
+    """
+    target = lake.root / CATALOG
+    lake.root.mkdir(parents=True, exist_ok=True)
+    with FileLock(lake.root / ".catalog.lock"):
+        for leftover in lake.root.glob(f".{CATALOG}.*"):
+            leftover.unlink()
+        temporary = lake.root / f".{CATALOG}.{uuid.uuid4().hex[:8]}"
+        try:
+            _build_file(lake.snapshot(), temporary)
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(target)
+            sync_folder(lake.root)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+def open_catalog(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to the catalog; FileNotFoundError with the way out when there is none."""
+    import duckdb
+
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: run `coevo run` or `coevo catalog` first")
+    return duckdb.connect(str(path), read_only=True)
+
+
+def _build_file(snapshot: Snapshot, path: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for stage in schemas.STAGES:
+            connection.execute(f"CREATE SCHEMA {stage}")
+        for schema in schemas.TABLES.values():
+            _build_table(connection, snapshot, schema)
+        connection.execute(_MACROS)
+        _build_commits(connection, snapshot)
+
+
+def _build_table(
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, schema: schemas.Table
+) -> None:
+    kept = [column for column in schema.columns if column.name not in schema.not_in_catalog]
+    columns = ", ".join(
+        f'"{c.name}" {schemas.DUCKDB_TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in kept
+    )
+    connection.execute(f"CREATE TABLE {schema.name} (date DATE NOT NULL, {columns})")
+    files = [str(snapshot.root / commit.file) for commit in snapshot.index.partitions(schema.name)]
+    if files:
+        names = ", ".join(f'"{c.name}"' for c in kept)
+        connection.execute(
+            f"INSERT INTO {schema.name} BY NAME SELECT date, {names} "
+            "FROM read_parquet($files, hive_partitioning = true, hive_types = {'date': DATE}) "
+            f"ORDER BY date, {', '.join(schema.key)}",
+            {"files": files},
+        )
+    connection.execute(f"COMMENT ON TABLE {schema.name} IS {_text(schema.description)}")
+    connection.execute(f"COMMENT ON COLUMN {schema.name}.date IS 'partition: the UTC day of event_at'")
+    for column in kept:
+        connection.execute(
+            f'COMMENT ON COLUMN {schema.name}."{column.name}" IS {_text(column.description)}'
+        )
+
+
+def _build_commits(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+    connection.execute("CREATE SCHEMA lake")
+    connection.execute(
+        """CREATE TABLE lake.commits (table_name VARCHAR, date DATE, rows BIGINT, bytes BIGINT, sha256 VARCHAR,
+        complete BOOLEAN, vintage VARCHAR, observed_until TIMESTAMPTZ, code_version VARCHAR, run_id VARCHAR,
+        committed_at TIMESTAMPTZ, note VARCHAR, seq BIGINT, file VARCHAR)"""
+    )
+    rows = [
+        (c.table, c.day, c.rows, c.bytes, c.sha256, c.complete, c.vintage, c.observed_until, c.code_version,
+         c.run_id, c.committed_at, c.note, c.seq, c.file)
+        for name in snapshot.index.tables
+        for c in snapshot.index.partitions(name)
+    ]  # fmt: skip
+    if rows:
+        connection.executemany(f"INSERT INTO lake.commits VALUES ({', '.join('?' * 14)})", rows)
+    connection.execute("COMMENT ON TABLE lake.commits IS 'The current partition of each table and day.'")
+    for name, comment in _COMMITS_COMMENTS.items():
+        connection.execute(f"COMMENT ON COLUMN lake.commits.{name} IS {_text(comment)}")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

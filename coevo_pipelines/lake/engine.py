@@ -1,0 +1,43 @@
+"""Where relational expressions run: embedded DuckDB, in memory, reading the lake's Parquet files."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from coevo_pipelines.lake import schemas
+from coevo_pipelines.lake.store import Snapshot
+
+
+class Engine:
+    """An Ibis backend with the lake's tables. One for each computation: close it to free its memory."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        import ibis
+
+        self.snapshot = snapshot
+        self.backend: Any = ibis.duckdb.connect()
+        self.backend.raw_sql("SET TimeZone = 'UTC'")
+        self._names = 0
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.backend.disconnect()
+
+    def table(self, name: str, *, upto: date | None = None, on: date | None = None) -> Any:
+        """Ibis table of the committed partitions, with the partition `date`."""
+        files = self.snapshot.files(name, upto=upto, on=on)
+        if files:
+            return self.backend.read_parquet([str(file) for file in files], hive_partitioning=True)
+        import ibis
+        import polars as pl
+
+        empty = schemas.table(name).empty().with_columns(date=pl.lit(None, dtype=pl.Date))
+        return self.keep(ibis.memtable(empty))
+
+    def keep(self, expression: Any) -> Any:
+        """The expression computed once, as a temporary table: for what several others build on."""
+        self._names += 1
+        return self.backend.create_table(f"kept_{self._names}", expression, temp=True)

@@ -1,0 +1,376 @@
+"""The one registry of table schemas.
+
+It drives the Polars and DuckDB types, the checks of every write, Dagster's column metadata, the comments
+in the catalog and the data dictionary. A table's key is also its sort order in the file. The partition
+date is not a column of the file: it is in the path (`date=YYYY-MM-DD`), where any engine finds it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ColumnType = Literal["string", "int64", "bool", "float64", "timestamp", "binary", "list[string]"]
+
+DUCKDB_TYPES: Mapping[str, str] = {
+    "string": "VARCHAR",
+    "int64": "BIGINT",
+    "bool": "BOOLEAN",
+    "float64": "DOUBLE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "binary": "BLOB",
+    "list[string]": "VARCHAR[]",
+}
+
+
+class SchemaError(ValueError):
+    """A frame or file does not fit its table; the message names table, date, column and the way out."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type and what may be in it."""
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = False
+    enum: tuple[str, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the lake; `name` is also asset key, DuckDB name and folder."""
+
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    not_in_catalog: tuple[str, ...] = ()
+    """Columns that stay in Parquet only (raw bodies would double the lake)."""
+
+    @property
+    def stage(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def short_name(self) -> str:
+        return self.name.partition(".")[2]
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """sha256 over names, types, constraints and key: changes when the contract does, not the prose."""
+        contract = [
+            {k: v for k, v in asdict(column).items() if k != "description"} for column in self.columns
+        ]
+        text = json.dumps({"key": self.key, "columns": contract}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def polars_schema(self) -> dict[str, pl.DataType]:
+        import polars as pl
+
+        types: dict[str, pl.DataType] = {
+            "string": pl.String(),
+            "int64": pl.Int64(),
+            "bool": pl.Boolean(),
+            "float64": pl.Float64(),
+            "timestamp": pl.Datetime("us", "UTC"),
+            "binary": pl.Binary(),
+            "list[string]": pl.List(pl.String()),
+        }
+        return {column.name: types[column.type] for column in self.columns}
+
+    def empty(self) -> pl.DataFrame:
+        import polars as pl
+
+        return pl.DataFrame(schema=self.polars_schema())
+
+
+def conform(table: Table, frame: pl.DataFrame, place: str) -> pl.DataFrame:
+    """`frame` with the table's columns in order, types cast, constraints checked, sorted by the key.
+
+    `place` (such as `date=2026-11-03`) goes into the messages. Raises SchemaError for an unknown, missing
+    or mistyped column, a null where none may be, a value outside enum or range, or a duplicate key.
+    """
+    import polars as pl
+
+    where = f"{table.name} {place}"
+    wanted = table.polars_schema()
+    for name in frame.columns:
+        if name not in wanted:
+            close = difflib.get_close_matches(name, wanted, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise SchemaError(f"{where}: column {name!r} is not in the schema{hint}")
+    missing = [name for name in wanted if name not in frame.columns]
+    if missing:
+        raise SchemaError(f"{where}: column {missing[0]!r} is missing")
+    for name, dtype in wanted.items():
+        found = frame.schema[name]
+        if found not in (dtype, pl.Null) and not (found.is_integer() and dtype.is_integer()):
+            raise SchemaError(f"{where}: column {name!r} is {found}, the schema says {dtype}")
+    result = frame.select(pl.col(name).cast(dtype) for name, dtype in wanted.items())
+    problems = violations(table, result)
+    if problems:
+        raise SchemaError(f"{where}: {problems[0]}")
+    return result.sort(table.key, maintain_order=True)
+
+
+def violations(table: Table, frame: pl.DataFrame) -> list[str]:
+    """What in `frame` breaks the table's constraints, one readable line each; empty when all is well."""
+    import polars as pl
+
+    found: list[str] = []
+    for column in table.columns:
+        series = frame[column.name]
+        if not column.nullable and series.null_count():
+            found.append(f"column {column.name!r} has {series.null_count()} null(s) and may have none")
+        if column.enum is not None:
+            strange = series.drop_nulls().unique().filter(~series.drop_nulls().unique().is_in(column.enum))
+            if len(strange):
+                found.append(
+                    f"column {column.name!r} holds {strange[0]!r}; allowed: {', '.join(column.enum)}"
+                )
+        for bound, ok in ((column.minimum, pl.Series.ge), (column.maximum, pl.Series.le)):
+            if bound is not None and not ok(series.drop_nulls(), bound).all():
+                found.append(f"column {column.name!r} has a value outside {column.minimum}..{column.maximum}")
+    duplicates = frame.select(pl.struct(table.key).is_duplicated().sum()).item() if frame.height else 0
+    if duplicates:
+        first = frame.filter(pl.struct(table.key).is_duplicated()).select(table.key).row(0)
+        found.append(f"{duplicates} rows share a key ({', '.join(table.key)}), first {first!r}")
+    return found
+
+
+SOURCES = ("arxiv", "github", "huggingface", "openalex")
+
+_RAW_SHA256 = Column("raw_sha256", "string", "sha256 of the raw body that said so (scrapes.*.body_sha256)")
+_EVENT_AT = Column("event_at", "timestamp", "when it happened (UTC)")
+_OBSERVED_AT = Column("observed_at", "timestamp", "when we saw it (UTC)")
+_SOURCE = Column("source", "string", "which service said so", enum=SOURCES)
+
+RELATIONS = ("derives_from", "trained_on", "depends_on", "cites", "mentions")
+KINDS = ("paper", "repository", "model", "dataset", "space")
+METRICS = ("stars", "forks", "likes", "downloads", "citations")
+
+
+def _exchanges(source: str, service: str) -> Table:
+    return Table(
+        name=f"scrapes.{source}",
+        description=f"Raw HTTP exchanges with {service}, one row an exchange, append-only; "
+        "bodies are in the Parquet files only.",
+        key=("capture", "sequence"),
+        columns=(
+            Column("capture", "int64", "1 for the day's first scrape, 2 for the next, …", minimum=1),
+            Column("sequence", "int64", "order of the exchange within its capture, from 1", minimum=1),
+            Column("method", "string", "HTTP method"),
+            Column("url", "string", "request URL with secrets redacted; sample:// marks the bundled sample"),
+            Column("topic", "string", "followed topic that was asked for, if any", nullable=True),
+            Column("status", "int64", "HTTP status; null when no answer came", nullable=True),
+            Column("headers", "string", "answer headers as JSON, secrets redacted"),
+            Column("fetched_at", "timestamp", "when the answer came (UTC)"),
+            Column("body", "binary", "body after content decoding"),
+            Column("body_bytes", "int64", "length of the body", minimum=0),
+            Column("body_sha256", "string", "sha256 of the body"),
+            Column("error", "string", "why no usable answer came", nullable=True),
+        ),
+        not_in_catalog=("body",),
+    )
+
+
+_TABLES = (
+    _exchanges("arxiv", "the arXiv query API"),
+    _exchanges("github", "the GitHub REST API"),
+    _exchanges("huggingface", "the Hugging Face Hub"),
+    _exchanges("openalex", "OpenAlex"),
+    Table(
+        name="traces.works",
+        description="What happened to a work on a day: it appeared, or it changed.",
+        key=("work_id", "source", "event_at"),
+        columns=(
+            Column("work_id", "string", "canonical prefixed identifier, such as arxiv:1712.06567"),
+            _SOURCE,
+            Column("kind", "string", "what it is", enum=KINDS),
+            Column("event", "string", "what happened", enum=("created", "updated")),
+            _EVENT_AT,
+            Column("title", "string", "title or repository name as given"),
+            Column("created_at", "timestamp", "when the work first appeared (v1 date, repository creation)"),
+            Column("version", "string", "version, revision or commit, where the source gives one", nullable=True),
+            Column("status", "string", "what access there is", enum=("active", "archived", "gated", "withdrawn")),
+            Column("license", "string", "SPDX identifier or the source's own licence name", nullable=True),
+            Column("owner", "string", "account that holds it, such as github:ljvmiranda921", nullable=True),
+            Column("native_id", "string", "the source's own id; it survives a rename", nullable=True),
+            Column("url", "string", "page for a person", nullable=True),
+            Column("fields", "list[string]", "arXiv categories or the source's subject labels"),
+            Column("tags", "list[string]", "topics and tags as given"),
+            Column("topics", "list[string]", "followed topics that it was found under or names in title or tags"),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.references",
+        description="One work naming another, with the exact place; not yet resolved.",
+        key=("source_id", "target_id", "relation", "evidence"),
+        columns=(
+            Column("source_id", "string", "the work that uses"),
+            Column("target_id", "string", "the work used, identifier as canonical as its form allows"),
+            Column("relation", "string", "kind of use", enum=RELATIONS),
+            _EVENT_AT,
+            Column("evidence", "string", "where exactly: field, tag, file and line"),
+            _SOURCE,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.metrics",
+        description="Counters, true only when observed: null where nobody looked in time.",
+        key=("work_id", "metric"),
+        columns=(
+            Column("work_id", "string", "the work counted"),
+            Column("metric", "string", "which counter", enum=METRICS),
+            Column("value", "int64", "the count as of the day's end; null when not observed", nullable=True, minimum=0),
+            _EVENT_AT,
+            _SOURCE,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.people",
+        description="People and accounts behind a work, as the source names them; nobody is merged by name.",
+        key=("work_id", "source", "role", "position"),
+        columns=(
+            Column("work_id", "string", "the work"),
+            _SOURCE,
+            Column("role", "string", "what they did", enum=("author", "owner")),
+            Column("position", "int64", "order as given, from 1", minimum=1),
+            Column("name", "string", "name as given, Unicode, LaTeX decoded", nullable=True),
+            Column("orcid", "string", "ORCID iD, bare", nullable=True),
+            Column("account", "string", "account, such as github:NiaOrg", nullable=True),
+            _EVENT_AT,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.identities",
+        description="Assertions that two identifiers name the same work; they can be taken back.",
+        key=("left_id", "right_id", "evidence"),
+        columns=(
+            Column("left_id", "string", "identifier, the smaller of the two"),
+            Column("right_id", "string", "identifier, the larger of the two"),
+            Column("same", "bool", "true: the same work; false: an earlier assertion is taken back"),
+            _EVENT_AT,
+            Column("evidence", "string", "which field of which source says so"),
+            _SOURCE,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.rejects",
+        description="What could not be read, or does not belong to the day, with the reason. Nothing is dropped.",
+        key=("source", "raw_sha256", "locator", "reason"),
+        columns=(
+            _SOURCE,
+            Column("locator", "string", "which part of the body: entry, key or line"),
+            Column("reason", "string", "why it was rejected"),
+            _EVENT_AT,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="citations.nodes",
+        description="Nodes of the citation and lineage graph that first appear on the day; stubs are only named.",
+        key=("node_id",),
+        columns=(
+            Column("node_id", "string", "identifier that stands for the work as of the day"),
+            Column("node", "int64", "integer number: days since 1970 times 2^32 plus rank in the day", minimum=0),
+            Column("is_stub", "bool", "true: referenced, but no trace of the work itself by the day's end"),
+            Column("kind", "string", "what it is; null for a stub", nullable=True, enum=KINDS),
+            Column("title", "string", "title; null for a stub", nullable=True),
+            Column("owner", "string", "account that holds it", nullable=True),
+            Column("created_at", "timestamp", "when the work appeared; null for a stub", nullable=True),
+            Column("event_at", "timestamp", "first fact of the day that names it (UTC)"),
+        ),
+    ),
+    Table(
+        name="citations.resolutions",
+        description="Nodes that changed standing on the day: a stub got its work, or another node stands for it "
+        "because two identifiers proved to be one work.",
+        key=("node_id",),
+        columns=(
+            Column("node_id", "string", "a node of an earlier day"),
+            Column("resolved_id", "string", "the node that stands for it from this day on (itself, when a stub got its work)"),
+            Column("was_stub", "bool", "true: it was only named before the day"),
+            Column("resolved_created_at", "timestamp", "when the resolved work appeared", nullable=True),
+        ),
+    ),
+    Table(
+        name="citations.edges",
+        description="Typed, dated links from the user of a work to the work used; one per source, target, relation.",
+        key=("source", "target", "relation"),
+        columns=(
+            Column("source", "string", "node that uses"),
+            Column("target", "string", "node used"),
+            Column("relation", "string", "kind of use", enum=RELATIONS),
+            Column("source_node", "int64", "citations.nodes.node of the source", minimum=0),
+            Column("target_node", "int64", "citations.nodes.node of the target", minimum=0),
+            Column("weight", "int64", "0 for links within one work, owner or author set, else 1", minimum=0, maximum=1),
+            Column(
+                "own", "string", "why the weight is 0", nullable=True,
+                enum=("self_loop", "same_owner", "same_authors"),
+            ),
+            Column("target_is_stub", "bool", "true: the target is only named, as of the day"),
+            _EVENT_AT,
+            Column("evidence", "string", "where exactly"),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="citations.quarantine",
+        description="Links left out of the edges, with the reason.",
+        key=("source", "target", "relation"),
+        columns=(
+            Column("source", "string", "node that uses"),
+            Column("target", "string", "node used"),
+            Column("relation", "string", "kind of use", enum=RELATIONS),
+            Column("reason", "string", "why", enum=("target_newer_than_source",)),
+            Column("target_created_at", "timestamp", "when the target appeared"),
+            _EVENT_AT,
+            Column("evidence", "string", "where exactly"),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+)  # fmt: skip
+
+TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
+
+STAGES: Mapping[str, str] = {
+    "scrapes": "Raw HTTP exchanges, one table a source, append-only.",
+    "traces": "Works, references, counters, people and identities, normalized from the raw exchanges.",
+    "citations": "The citation and lineage graph: nodes, typed dated edges, resolutions, quarantine.",
+}
+
+
+def table(name: str) -> Table:
+    """The schema of `name`; SchemaError with the nearest name when there is none."""
+    try:
+        return TABLES[name]
+    except KeyError:
+        close = difflib.get_close_matches(name, TABLES, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else f"; known: {', '.join(TABLES)}"
+        raise SchemaError(f"no table {name!r}{hint}") from None

@@ -1,0 +1,143 @@
+"""Recompute every sha256, the chain, the schemas and the inputs of every commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from coevo_pipelines.lake import schemas
+from coevo_pipelines.lake.ledger import Commit, Index, Ledger, LedgerError
+from coevo_pipelines.lake.store import PART
+
+THREADS = 4  # sha256 and reading both release the interpreter; more threads only wait for the disk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as the ledger says."""
+
+    table: str
+    date: str
+    file: str
+    what: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        place = f"{self.table} date={self.date}" if self.date else self.table
+        return f"{place}: {self.what}: expected {self.expected}, found {self.found} ({self.file})"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was checked and everything that differs, first difference first."""
+
+    commits: int
+    partitions: int
+    bytes: int
+    findings: tuple[Finding, ...]
+
+
+def verify(root: Path, progress: Callable[[int, int, int], None] = lambda *_: None) -> Report:
+    """Check the lake at `root`; `progress(done, of, bytes)` is called after each partition.
+
+    Checked: each ledger entry's hash and its link to the one before; that each entry's inputs were the
+    committed partitions of that moment; each current file's length, sha256, row count and schema; that no
+    partition file lies in the lake that no entry vouches for. A commit that a killed writer announced and
+    did not finish is accepted as finished.
+    """
+    ledger = Ledger(root)
+    index = Index()
+    findings: list[Finding] = []
+    commits = 0
+    try:
+        for commit in _entries(ledger):
+            findings.extend(_wrong_inputs(index, commit))
+            index.apply(commit)
+            commits += 1
+    except LedgerError as error:
+        place = ledger.file.relative_to(root).as_posix()
+        findings.append(Finding("ledger", "", place, str(error), "an unbroken chain", "a broken one"))
+    current = [commit for table in index.tables for commit in index.partitions(table)]
+    checked_bytes = 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done, (size, found) in enumerate(pool.map(lambda c: _check_file(root, c), current), start=1):
+            findings.extend(found)
+            checked_bytes += size
+            progress(done, len(current), checked_bytes)
+    findings.extend(_strangers(root, {commit.file for commit in current}))
+    return Report(commits, len(current), checked_bytes, tuple(findings))
+
+
+def _entries(ledger: Ledger) -> Iterator[Commit]:
+    """The ledger's entries; plus the announced one if its file is already in place."""
+    announced = ledger.announced()
+    last: Commit | None = None
+    try:
+        for last in ledger.entries():
+            yield last
+    except LedgerError as error:
+        # Half a last line beside an announcement is a killed append, not damage.
+        if announced is None or "cut off" not in str(error):
+            raise
+    if announced is not None and (last is None or announced.seq == last.seq + 1):
+        target = ledger.folder.parent / announced.file
+        if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() == announced.sha256:
+            yield announced
+
+
+def _wrong_inputs(index: Index, commit: Commit) -> Iterator[Finding]:
+    for given in commit.inputs:
+        then = index.current(given)
+        if then != given:
+            yield Finding(
+                commit.table,
+                commit.date,
+                commit.file,
+                f"input {given.table} {given.scope} {given.date} of ledger entry {commit.seq}",
+                f"{given.partitions} partition(s) {given.sha256}",
+                f"{then.partitions} partition(s) {then.sha256}",
+            )
+
+
+def _check_file(root: Path, commit: Commit) -> tuple[int, list[Finding]]:
+    import pyarrow.parquet as pq
+
+    def finding(what: str, expected: object, found: object) -> Finding:
+        return Finding(commit.table, commit.date, commit.file, what, str(expected), str(found))
+
+    path = root / commit.file
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+    except OSError as error:
+        return 0, [finding("file", f"{commit.bytes} bytes", error.strerror or "unreadable")]
+    if size != commit.bytes:
+        return size, [finding("length", f"{commit.bytes} bytes", f"{size} bytes")]
+    if digest != commit.sha256:
+        return size, [finding("sha256", commit.sha256, digest)]
+    found: list[Finding] = []
+    metadata = pq.read_metadata(path)
+    if metadata.num_rows != commit.rows:
+        found.append(finding("rows", commit.rows, metadata.num_rows))
+    schema = schemas.TABLES.get(commit.table)
+    if schema is None:
+        found.append(finding("table", "a table of the registry", commit.table))
+    elif schema.fingerprint != commit.schema:
+        found.append(finding("schema (materialize the day again)", schema.fingerprint, commit.schema))
+    elif metadata.schema.to_arrow_schema().names != [column.name for column in schema.columns]:
+        found.append(finding("columns", list(schema.polars_schema()), metadata.schema.to_arrow_schema().names))
+    return size, found
+
+
+def _strangers(root: Path, known: set[str]) -> Iterator[Finding]:
+    for name, schema in schemas.TABLES.items():
+        for path in sorted((root / schema.stage / schema.short_name).glob(f"date=*/{PART}")):
+            file = path.relative_to(root).as_posix()
+            if file not in known:
+                day = path.parent.name.removeprefix("date=")
+                yield Finding(name, day, file, "partition file", "an entry in the ledger", "none")

@@ -1,0 +1,191 @@
+"""The loop that every partitioned asset runs: day by day, write, check, report.
+
+A range is one run (`BackfillPolicy.single_run`): its days are computed in order and committed one by one, so
+that a day that was committed stays committed when a later one fails. Days outside the range whose inputs
+have changed since they were computed (an earlier day was backfilled, say) are computed again in the same run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from coevo_pipelines.lake import schemas
+from coevo_pipelines.lake.store import Lake, Snapshot, StaleInputs, Written
+from coevo_pipelines.orchestration.partitions import days
+
+if TYPE_CHECKING:
+    import polars as pl
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 20
+SCHEMA_CHECK = "schema"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A day's frame of one table, and the numbers that a person would look for."""
+
+    frame: pl.DataFrame
+    metadata: Mapping[str, Any]
+
+
+Compute = Callable[[date, Snapshot], Mapping[str, Result]]
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """`citations.edges` -> `citations/edges`."""
+    return dg.AssetKey(table.split("."))
+
+
+def spec(table: str, deps: Sequence[str | dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
+    """The asset of one table: described, grouped and typed from the schema registry."""
+    schema = schemas.table(table)
+    columns = [
+        dg.TableColumn(
+            name=column.name,
+            type=schemas.DUCKDB_TYPES[column.type],
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        )
+        for column in schema.columns
+    ]
+    return dg.AssetSpec(
+        asset_key(table),
+        deps=[asset_key(dep) if isinstance(dep, str) else dep for dep in deps],
+        group_name=schema.stage,
+        description=schema.description,
+        kinds=kinds,
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/table_name": schema.name,
+            "key": ", ".join(schema.key),
+        },
+    )
+
+
+def schema_check_spec(table: str) -> dg.AssetCheckSpec:
+    """The blocking check that what lies on disk fits the registry."""
+    return dg.AssetCheckSpec(
+        name=SCHEMA_CHECK,
+        asset=asset_key(table),
+        blocking=True,
+        description="The committed file has the registry's columns, types, keys, enums and ranges.",
+    )
+
+
+def materialize_days(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    tables: Sequence[str],
+    compute: Compute,
+    checks: Callable[[Mapping[date, Mapping[str, Result]]], Sequence[dg.AssetCheckResult]] = lambda _: (),
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Compute and commit `tables` for each day of the run and each stale day; then yield one result a table."""
+    asked = days(context.partition_keys)
+    stale = [day for day in stale_days(lake, tables) if day not in asked]
+    results: dict[date, Mapping[str, Result]] = {}
+    written: dict[date, Mapping[str, Written]] = {}
+    for day in sorted({*asked, *stale}):
+        results[day], written[day] = compute_and_commit(lake, tables, day, compute)
+        rows = ", ".join(f"{schemas.table(t).short_name} {results[day][t].frame.height:,}" for t in tables)
+        log.info("%s %s: %s", schemas.table(tables[0]).stage, day, rows)
+        for table in tables:
+            metadata = partition_metadata(lake, written[day][table], results[day][table].metadata)
+            if day in asked:
+                context.add_asset_metadata(metadata, asset_key(table), day.isoformat())
+            else:
+                context.log_event(
+                    dg.AssetMaterialization(asset_key(table), partition=day.isoformat(), metadata=metadata)
+                )
+    extra = list(checks(results))
+    for table in tables:
+        yield dg.MaterializeResult(
+            asset_key=asset_key(table),
+            check_results=[
+                schema_check(lake, table, list(results)),
+                *(check for check in extra if check.asset_key == asset_key(table)),
+            ],
+        )
+
+
+def compute_and_commit(
+    lake: Lake, tables: Sequence[str], day: date, compute: Compute
+) -> tuple[Mapping[str, Result], Mapping[str, Written]]:
+    """One day. When another process commits one of the inputs meanwhile, the day is computed again from it.
+
+    Raises StaleInputs when that happens `MOST_ATTEMPTS` times in a row.
+    """
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        snapshot = lake.snapshot()
+        results = compute(day, snapshot)
+        try:
+            return results, {
+                table: lake.write(
+                    table,
+                    day,
+                    results[table].frame,
+                    inputs=snapshot.inputs,
+                    observed_until=snapshot.observed_until(),
+                    complete=snapshot.complete(),
+                )
+                for table in tables
+            }
+        except StaleInputs as stale:
+            if attempt == MOST_ATTEMPTS:
+                raise
+            log.info("%s; computing it again", stale)
+    raise AssertionError("unreachable")
+
+
+def stale_days(lake: Lake, tables: Sequence[str]) -> list[date]:
+    """Committed days of `tables` whose inputs are no longer what they were computed from."""
+    found: set[date] = set()
+    for table in tables:
+        for day in lake.committed_days(table):
+            commit = lake.committed(table, day)
+            if commit is not None and not lake.is_current(commit):
+                found.add(day)
+    return sorted(found)
+
+
+def partition_metadata(lake: Lake, written: Written, own: Mapping[str, Any]) -> dict[str, Any]:
+    """What each materialization event carries."""
+    commit = written.commit
+    return {
+        "dagster/row_count": commit.rows,
+        "dagster/uri": (lake.root / commit.file).as_uri(),
+        "sha256": commit.sha256,
+        "bytes": commit.bytes,
+        "vintage": commit.vintage,
+        "complete": commit.complete,
+        "changed": written.changed,
+        **own,
+    }
+
+
+def schema_check(lake: Lake, table: str, checked: Sequence[date]) -> dg.AssetCheckResult:
+    """Read the committed files back and hold them against the registry."""
+    import polars as pl
+
+    schema = schemas.table(table)
+    problems = []
+    for day in checked:
+        frame = pl.read_parquet(lake.path(table, day), hive_partitioning=False)
+        if dict(frame.schema) != schema.polars_schema():
+            problems.append(f"{day}: columns are {dict(frame.schema)}")
+            continue
+        problems.extend(f"{day}: {problem}" for problem in schemas.violations(schema, frame))
+    return dg.AssetCheckResult(
+        asset_key=asset_key(table),
+        check_name=SCHEMA_CHECK,
+        passed=not problems,
+        description=problems[0] if problems else f"{len(checked)} partition(s) fit the registry",
+        metadata={"partitions": len(checked), "problems": problems[:20]},
+    )

@@ -1,0 +1,48 @@
+"""What assets are given: the settings, the lake, and where each source is to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from coevo_pipelines.lake.store import Lake, LakeError
+from coevo_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from coevo_pipelines.scrapes.session import Endpoint
+
+
+def open_lake(settings: Settings, run_id: str = "") -> Lake:
+    """The lake of these settings. LakeError when it holds the other world: sample and live never mix."""
+    lake = Lake(settings.lake_root, grace=settings.grace, run_id=run_id)
+    world_file = lake.root / "world"
+    lake.root.mkdir(parents=True, exist_ok=True)
+    try:
+        with world_file.open("x") as stream:
+            stream.write(f"{settings.source}\n")
+    except FileExistsError:
+        held = world_file.read_text().strip()
+        if held and held != settings.source:
+            raise LakeError(
+                f"{lake.root} holds the {held} world and the settings say {settings.source}: "
+                f"choose another folder with --lake or COEVO_LAKE"
+            ) from None
+    return lake
+
+
+@contextmanager
+def endpoint(name: str, day: date, settings: Settings) -> Iterator[Endpoint]:
+    """Where source `name` is asked for `day`: the public service, or the bundled sample on 127.0.0.1."""
+    from coevo_pipelines.scrapes.session import Endpoint
+
+    if settings.source == "live":
+        base_url = settings.sources[name].base_url.rstrip("/")
+        yield Endpoint(base_url, base_url, lambda: datetime.now(UTC))
+        return
+    from coevo_pipelines.sample.server import answer_time, serve
+
+    with serve(day) as root:
+        # The sample's clock stands still, so that the same day always gives the same bytes.
+        yield Endpoint(f"{root}/{name}", f"sample://{name}", lambda: answer_time(day))

@@ -1,0 +1,56 @@
+"""One scrape of one source: ask, keep, and say honestly how it ended."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import requests
+
+from coevo_pipelines.scrapes.exchange import Exchange, Journal
+from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
+from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter, SourceDown
+from coevo_pipelines.scrapes.sources import source as source_module
+from coevo_pipelines.settings import Settings
+from coevo_pipelines.traces.errors import ParseError
+from coevo_pipelines.windows import Window
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What a scrape brought. `reason` is one line that says what is missing; empty when complete."""
+
+    exchanges: tuple[Exchange, ...]
+    reason: str
+
+    @property
+    def complete(self) -> bool:
+        return not self.reason
+
+
+def collect(name: str, window: Window, settings: Settings, endpoint: Endpoint, journal: Journal) -> Capture:
+    """Ask source `name` for the window's day; whatever happens, what was answered is in the capture.
+
+    A source that is down, refuses or contradicts itself gives an incomplete capture, not an exception: the
+    other sources must go on. Anything else (a bug, a full disk) is raised, and the journal keeps the answers
+    for the next try.
+    """
+    source = settings.sources[name]
+    secrets = [source.token.get_secret_value()] if source.token else []
+    interval = source.min_interval_s if settings.source == "live" else 0.0
+    adapter = RecordingAdapter(endpoint, journal, settings.http, RateLimiter(name, interval), secrets)
+    scrape = Scrape(name, window, settings, adapter)
+    try:
+        source_module(name).fetch(scrape)
+    except (SourceDown, Incomplete, ParseError) as stopped:
+        scrape.shortfalls.insert(0, str(stopped))
+    except requests.RequestException as broken:
+        scrape.shortfalls.insert(0, f"{type(broken).__name__}: {broken}")
+    reason = "; ".join(scrape.shortfalls[:3])
+    if len(scrape.shortfalls) > 3:
+        reason += f"; and {len(scrape.shortfalls) - 3} more"
+    if reason:
+        log.warning("%s %s is incomplete: %s", name, window.day, reason)
+    return Capture(tuple(journal.exchanges), reason)

@@ -1,0 +1,182 @@
+"""Hugging Face Hub through huggingface_hub: models, datasets and spaces created on the day, with cards.
+
+https://huggingface.co/docs/hub/api. There is no date filter: listings are sorted by creation, newest first,
+and reading stops at the window's start. Likes and downloads are of now only. `createdAt` is never before
+2022-03-02, the day on which the Hub began to record it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from coevo_pipelines.scrapes.exchange import Exchange
+from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
+from coevo_pipelines.traces import identifiers
+from coevo_pipelines.traces.records import ParseError, Traces, json_list
+from coevo_pipelines.version import code_version
+from coevo_pipelines.windows import Window
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+KINDS: Mapping[str, str] = {"models": "model", "datasets": "dataset", "spaces": "space"}
+_LISTING = re.compile(r"/api/(models|datasets|spaces)$")
+_CARD = re.compile(r"^/(?:(datasets|spaces)/)?([^/]+/[^/]+)/raw/main/README\.md$")
+_RELATION = re.compile(r"^base_model:(?:(finetune|quantized|adapter|merge):)?(.+/.+)$")
+
+
+def fetch(scrape: Scrape) -> None:
+    """List the followed tags newest first down to the window's start; read each new item's card."""
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import get_session
+
+    new: dict[str, None] = {}
+    with _api(scrape) as api:
+        for topic in scrape.topics():
+            for tag in topic.huggingface_tags:
+                for kind in KINDS:
+                    try:
+                        new.update(dict.fromkeys(_new_items(api, kind, tag, scrape.window)))
+                    except HfHubHTTPError as refused:
+                        raise Incomplete(
+                            f"/api/{kind}?filter={tag}: {str(refused).splitlines()[0]}"
+                        ) from refused
+        for path in new:
+            with scrape.item(path):
+                get_session().get(f"{scrape.base_url}/{quote(path)}/raw/main/README.md")
+
+
+def _new_items(api: HfApi, kind: str, tag: str, window: Window) -> Iterator[str]:
+    """Paths of the items created in the window; the listing is left as soon as it gets older than that."""
+    for item in _listing(api, kind, tag):
+        if item.created_at is None or item.created_at < window.start:
+            return
+        if item.created_at in window:
+            yield item.id if kind == "models" else f"{kind}/{item.id}"
+
+
+def _listing(api: HfApi, kind: str, tag: str) -> Iterator[Any]:
+    if kind == "models":
+        return iter(api.list_models(filter=tag, sort="created_at", full=True, cardData=True))
+    if kind == "datasets":
+        return iter(api.list_datasets(filter=tag, sort="created_at", full=True))
+    return iter(api.list_spaces(filter=tag, sort="created_at", full=True))
+
+
+@contextmanager
+def _api(scrape: Scrape) -> Iterator[HfApi]:
+    """A Hub client whose requests go through the recording adapter."""
+    import httpx2
+    from huggingface_hub import HfApi, close_session, constants, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    session = scrape.session()
+
+    class Bridge(httpx2.BaseTransport):
+        """Hands each request to the recording session, and its answer back."""
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            headers = {k: v for k, v in request.headers.items() if k.lower() not in {"host", "accept-encoding"}}
+            answer = session.request(
+                request.method, str(request.url), headers=headers, data=request.read(), allow_redirects=False
+            )
+            return httpx2.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
+
+    # With telemetry on, the library asks the Hub for a list of its own before the first request (measured:
+    # 30 s when the Hub does not answer) and sends facts about this machine.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    set_client_factory(lambda: httpx2.Client(transport=Bridge(), follow_redirects=True))
+    try:
+        yield HfApi(
+            endpoint=scrape.base_url,
+            token=scrape.token or False,
+            library_name="coevo_pipelines",
+            library_version=code_version(),
+        )
+    finally:
+        set_client_factory(default_client_factory)
+        close_session()
+
+
+def parse(exchange: Exchange, traces: Traces) -> None:
+    """Models, datasets or spaces from a listing page; links from a card."""
+    path = unquote(urlsplit(exchange.url).path)
+    if match := _LISTING.search(path):
+        kind = KINDS[match[1]]
+        for number, item in enumerate(json_list(exchange.body)):
+            with traces.item(f"[{number}]"):
+                _parse_item(kind, item, traces)
+    elif match := _CARD.search(path):
+        work_id = identifiers.huggingface(KINDS[match[1] or "models"], match[2])
+        for line, target in identifiers.in_text(exchange.body.decode("utf-8", "replace")):
+            traces.file_reference(work_id, target, "mentions", f"README.md line {line}")
+
+
+def _parse_item(kind: str, item: Any, traces: Traces) -> None:
+    if not isinstance(item, dict):
+        raise ParseError("the item is not an object")
+    name = item.get("id") or item.get("modelId")
+    work_id = identifiers.huggingface(kind, name)
+    created_at = traces.moment(item.get("createdAt"))
+    if created_at not in traces.window:
+        traces.outside(work_id)
+        return
+    tags = [str(tag) for tag in item.get("tags") or []]
+    licenses = [tag.removeprefix("license:") for tag in tags if tag.startswith("license:")]
+    owner = f"hf:{str(name).partition('/')[0]}" if "/" in str(name) else None
+    traces.work(
+        work_id,
+        kind=kind,
+        event="created",
+        event_at=created_at,
+        title=str(name),
+        created_at=created_at,
+        version=item.get("sha"),
+        status="gated" if item.get("gated") else "active",
+        license=licenses[0] if licenses else None,
+        owner=owner,
+        native_id=item.get("_id"),
+        url=f"https://huggingface.co/{'' if kind == 'model' else kind + 's/'}{name}",
+        fields=[item["pipeline_tag"]] if item.get("pipeline_tag") else [],
+        tags=tags,
+        text=str(name),
+    )
+    traces.metric(work_id, "likes", item.get("likes"))
+    traces.metric(work_id, "downloads", item.get("downloads"))
+    if owner:
+        traces.person(work_id, "owner", 1, created_at, account=owner)
+    for tag in tags:
+        _reference_of_tag(work_id, kind, tag, created_at, traces)
+    card = item.get("cardData")
+    if isinstance(card, dict):
+        for field, relation, of in (("base_model", "derives_from", "model"), ("datasets", "trained_on", "dataset")):
+            for named in _as_list(card.get(field)):
+                if "/" in named:
+                    target = identifiers.huggingface(of, named)
+                    traces.reference(work_id, target, relation, created_at, f"card {field}: {named}")
+
+
+def _reference_of_tag(work_id: str, kind: str, tag: str, at: datetime, traces: Traces) -> None:
+    evidence = f"tag {tag}"
+    if match := _RELATION.match(tag):
+        traces.reference(work_id, identifiers.huggingface("model", match[2]), "derives_from", at, evidence)
+    elif tag.startswith("dataset:") and "/" in tag:
+        # A dataset's own `dataset:` tag names what it was made from.
+        relation = "derives_from" if kind == "dataset" else "trained_on"
+        target = identifiers.huggingface("dataset", tag.removeprefix("dataset:"))
+        traces.reference(work_id, target, relation, at, evidence)
+    elif tag.startswith("arxiv:"):
+        traces.reference(work_id, identifiers.arxiv(tag)[0], "cites", at, evidence)
+    elif tag.startswith("doi:"):
+        traces.reference(work_id, identifiers.doi(tag), "cites", at, evidence)
+
+
+def _as_list(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,0 +1,115 @@
+"""OpenAlex: works published on the day, with their references.
+
+https://docs.openalex.org/. Cursor paging, at most 100 a page; the filter is the publication date. Citation
+counts are of today only, so they become an observation, never a fact about a past day.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from coevo_pipelines.scrapes.exchange import Exchange
+from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
+from coevo_pipelines.traces import identifiers
+from coevo_pipelines.traces.records import ParseError, Traces, json_object
+
+if TYPE_CHECKING:
+    import requests
+
+PATH = "/works"
+FIELDS = (
+    "id,doi,title,publication_date,type,language,ids,primary_location,authorships,primary_topic,topics,"
+    "keywords,cited_by_count,is_retracted,referenced_works,updated_date"
+)
+_DATASETS = frozenset({"dataset"})
+
+
+def fetch(scrape: Scrape) -> None:
+    """Ask for every work on a followed topic whose publication date lies in the window, cursor by cursor."""
+    session = scrape.session()
+    last = scrape.window.end - timedelta(days=1)
+    dates = f"from_publication_date:{scrape.window.start:%Y-%m-%d},to_publication_date:{last:%Y-%m-%d}"
+    for topic in scrape.topics():
+        terms = "|".join(f'"{term}"' for term in topic.terms)
+        _pages(scrape, session, f"title_and_abstract.search:{terms},{dates}")
+
+
+def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
+    cursor, seen, expected = "*", 0, 0
+    while cursor:
+        params = {
+            "filter": filters,
+            "select": FIELDS,
+            "per_page": str(min(scrape.source.page_size, 100)),
+            "cursor": cursor,
+        }
+        if scrape.token:
+            params["api_key"] = scrape.token
+        page = json_object(scrape.get(session, PATH, params).content)
+        results, meta = page.get("results"), page.get("meta")
+        if not isinstance(results, list) or not isinstance(meta, dict):
+            raise Incomplete(f"{PATH}: the page has no results or no meta")
+        seen, expected = seen + len(results), int(meta.get("count") or 0)
+        following = meta.get("next_cursor") if results else None
+        if following == cursor:
+            raise Incomplete(f"{PATH}: the next cursor repeats after {seen} of {expected} works")
+        cursor = str(following) if following else ""
+    if seen < expected:
+        scrape.shortfalls.append(f"{PATH}: {seen} works came, {expected} were announced")
+
+
+def parse(exchange: Exchange, traces: Traces) -> None:
+    """Works, references, people, counters and identities of one page. ParseError when it is not one."""
+    results = json_object(exchange.body).get("results")
+    if not isinstance(results, list):
+        raise ParseError("the body has no list 'results'")
+    for number, result in enumerate(results):
+        with traces.item(f"results[{number}]"):
+            _parse_work(result, traces)
+
+
+def _parse_work(record: Any, traces: Traces) -> None:
+    if not isinstance(record, dict):
+        raise ParseError("the work is not an object")
+    work_id = identifiers.openalex(record.get("id"))
+    created_at = traces.moment(record.get("publication_date"))
+    if created_at not in traces.window:
+        traces.outside(work_id)
+        return
+    title = record.get("title")
+    if not title:
+        raise ParseError(f"{work_id} has no title")
+    labels = [topic.get("display_name") for topic in record.get("topics") or [] if isinstance(topic, dict)]
+    keywords = [k.get("display_name") for k in record.get("keywords") or [] if isinstance(k, dict)]
+    location = record.get("primary_location") or {}
+    traces.work(
+        work_id,
+        kind="dataset" if record.get("type") in _DATASETS else "paper",
+        event="created",
+        event_at=created_at,
+        title=" ".join(str(title).split()),
+        created_at=created_at,
+        status="withdrawn" if record.get("is_retracted") else "active",
+        license=location.get("license"),
+        native_id=work_id.removeprefix("openalex:"),
+        url=f"https://openalex.org/{work_id.removeprefix('openalex:')}",
+        fields=[label for label in labels if label],
+        tags=[keyword for keyword in keywords if keyword],
+        text=str(title),
+    )
+    traces.metric(work_id, "citations", record.get("cited_by_count"))
+    if record.get("doi"):
+        traces.identity(work_id, identifiers.doi(record["doi"]), created_at, "openalex:doi")
+    for position, authorship in enumerate(record.get("authorships") or [], start=1):
+        author = authorship.get("author") or {}
+        name = author.get("display_name") or authorship.get("raw_author_name")
+        account = identifiers.openalex(author["id"]) if author.get("id") else None
+        if name or account:
+            traces.person(
+                work_id, "author", position, created_at,
+                name=name, orcid=identifiers.orcid(author.get("orcid")), account=account,
+            )  # fmt: skip
+    for index, cited in enumerate(record.get("referenced_works") or []):
+        evidence = f"referenced_works[{index}]"
+        traces.reference(work_id, identifiers.openalex(cited), "cites", created_at, evidence)

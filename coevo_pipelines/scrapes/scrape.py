@@ -1,0 +1,101 @@
+"""What a source's `fetch` is given, and what it promises."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from coevo_pipelines.scrapes.session import RecordingAdapter, SourceDown, new_session
+from coevo_pipelines.settings import Settings, Source, Topic
+from coevo_pipelines.windows import Window
+
+if TYPE_CHECKING:
+    import requests
+
+log = logging.getLogger(__name__)
+
+
+class Incomplete(Exception):  # noqa: N818
+    """The source answered, but not as asked (refused, contradicted itself); the scrape stops here."""
+
+
+@dataclass
+class Scrape:
+    """One source, one day. `fetch` asks through `session` (or `adapter`); each answer is kept.
+
+    `shortfalls` collects, one line each, what makes the day incomplete without stopping the scrape.
+    """
+
+    name: str
+    window: Window
+    settings: Settings
+    adapter: RecordingAdapter
+    shortfalls: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> Source:
+        return self.settings.sources[self.name]
+
+    def topics(self) -> Iterator[Topic]:
+        """The followed topics in turn; what is asked meanwhile is stored under the topic's name."""
+        for topic in self.settings.topics:
+            self.adapter.topic = topic.name
+            yield topic
+        self.adapter.topic = None
+
+    @property
+    def base_url(self) -> str:
+        return self.adapter.endpoint.base_url
+
+    @property
+    def token(self) -> str | None:
+        return self.source.token.get_secret_value() if self.source.token else None
+
+    @property
+    def is_recent(self) -> bool:
+        """True while the day's counters and last pushes may still be asked for (end plus grace)."""
+        return self.adapter.endpoint.now() <= self.window.end + self.settings.grace
+
+    def session(self) -> requests.Session:
+        return new_session(self.adapter, self.settings.http.contact)
+
+    @contextlib.contextmanager
+    def item(self, what: str) -> Iterator[None]:
+        """One of many requests: when it fails for good the rest goes on, and the failure is counted."""
+        try:
+            yield
+        except SourceDown as down:
+            self.shortfalls.append(f"{what}: {down}")
+
+    def get(self, session: requests.Session, path: str, params: dict[str, str]) -> requests.Response:
+        """GET below the base url; Incomplete when the service refuses for good."""
+        response = session.get(f"{self.base_url}{path}", params=params)
+        if response.status_code >= 400:
+            raise Incomplete(f"{path}: HTTP {response.status_code}: {response.text[:200].strip()}")
+        return response
+
+
+def split(start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], tuple[datetime, datetime]]:
+    """Two halves of [start, end), cut at a whole minute; ValueError when it is too short to cut."""
+    middle = (start + (end - start) / 2).replace(second=0, microsecond=0)
+    if middle <= start or end - middle < timedelta(minutes=1):
+        raise ValueError(f"cannot split {start} to {end}")
+    return (start, middle), (middle, end)
+
+
+def sliced(
+    start: datetime, end: datetime, ask: Callable[[datetime, datetime], bool]
+) -> None:
+    """Call `ask(start, end)`; when it says the span holds too many results, halve the span and ask again.
+
+    Services refuse deep paging (arXiv near 10,000, GitHub search after 1,000), so long spans are cut by date.
+    Raises ValueError when a single minute still holds too many.
+    """
+    if ask(start, end):
+        return
+    for first, last in split(start, end):
+        sliced(first, last, ask)

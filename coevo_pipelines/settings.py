@@ -1,0 +1,221 @@
+"""Typed settings: topics, sources, time, lake root.
+
+Read from, in falling priority: `COEVO_*` environment variables, the TOML file named by `COEVO_CONFIG`
+(default `coevo.toml` in the working directory, when it exists), the defaults below. What belongs here is
+what a user may want to change; what a stage needs to know about itself stays in the stage.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from coevo_pipelines.windows import Window, window_of
+
+World = Literal["sample", "live"]
+"""`sample`: the bundled offline world over HTTP on 127.0.0.1. `live`: the public services."""
+
+SAMPLE_START = date(2019, 3, 25)
+SAMPLE_HISTORY = date(1980, 1, 1)
+
+
+class SettingsError(ValueError):
+    """A setting is missing, unknown or has the wrong type; the message names it and the way out."""
+
+
+class Topic(BaseModel):
+    """What to follow: words for the paper indexes, topics on GitHub, tags on Hugging Face."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="short id, used in traces.works.topics")
+    terms: tuple[str, ...] = Field(description="phrases searched in titles and abstracts (arXiv, OpenAlex)")
+    github_topics: tuple[str, ...] = Field(default=(), description="GitHub repository topics")
+    huggingface_tags: tuple[str, ...] = Field(default=(), description="Hugging Face tags")
+
+
+SWARM_INTELLIGENCE = Topic(
+    name="swarm-intelligence",
+    terms=(
+        "swarm intelligence",
+        "particle swarm",
+        "ant colony",
+        "artificial bee colony",
+        "firefly algorithm",
+        "grey wolf optimizer",
+        "cuckoo search",
+        "bat algorithm",
+        "whale optimization",
+        "stigmergy",
+        "swarm robotics",
+    ),
+    github_topics=("swarm-intelligence", "particle-swarm-optimization", "ant-colony-optimization"),
+    huggingface_tags=("swarm-intelligence",),
+)
+
+
+class Source(BaseModel):
+    """How one service is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str
+    min_interval_s: float = Field(ge=0, description="least time between two requests, over all processes")
+    page_size: int = Field(ge=1, le=2000)
+    enabled: bool = True
+    token: SecretStr | None = Field(default=None, description="API key or token; never stored with the data")
+
+
+def _sources() -> dict[str, Source]:
+    # Limits as documented by the services in November 2026.
+    return {
+        "arxiv": Source(base_url="https://export.arxiv.org", min_interval_s=3.0, page_size=500),
+        "github": Source(base_url="https://api.github.com", min_interval_s=0.75, page_size=100),
+        "huggingface": Source(base_url="https://huggingface.co", min_interval_s=0.6, page_size=100),
+        "openalex": Source(base_url="https://api.openalex.org", min_interval_s=0.1, page_size=100),
+    }
+
+
+class Http(BaseModel):
+    """Patience and politeness, the same for every source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    retries: int = Field(default=4, ge=0, description="repeats after 429, 5xx or a broken connection")
+    backoff_s: float = Field(default=2.0, ge=0, description="first pause; doubles each time")
+    retry_after_cap_s: float = Field(default=120.0, ge=0, description="longest Retry-After that is waited for")
+    max_body_mb: int = Field(default=64, ge=1, description="a larger answer is cut off and recorded as an error")
+    contact: str = Field(default="", description="e-mail or URL for the User-Agent, as the services ask for")
+
+
+def _named_token_variables() -> dict[str, str]:
+    """The variables under which people already keep these tokens."""
+    names = {"github": "GITHUB_TOKEN", "huggingface": "HF_TOKEN", "openalex": "OPENALEX_API_KEY"}
+    return {source: os.environ[name] for source, name in names.items() if os.environ.get(name)}
+
+
+class Settings(BaseSettings):
+    """Everything a user can set. `coevo settings` prints the values in force."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COEVO_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    source: World = Field(default="sample", description="sample (offline) or live")
+    lake: Path | None = Field(
+        default=None, description="folder of the lake; default data_lake, for live data_lake/live"
+    )
+    start_date: date | None = Field(default=None, description="first partition of the lake")
+    history_from: date | None = Field(
+        default=None, description="how far back the first partition reaches; default: not at all when live"
+    )
+    grace_hours: int = Field(
+        default=48, ge=0, description="an answer seen this long after a day's end still counts as observed"
+    )
+    topics: tuple[Topic, ...] = (SWARM_INTELLIGENCE,)
+    sources: dict[str, Source] = Field(default_factory=_sources)
+    http: Http = Http()
+    dagster_home: Path | None = Field(
+        default=None, description="run history; default $DAGSTER_HOME, else .dagster inside the lake"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = config_file()
+        from_file = (TomlConfigSettingsSource(settings_cls, path),) if path else ()
+        return init_settings, env_settings, *from_file
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_sources(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A user names only what differs: the other fields of a source keep their defaults."""
+        given = values.get("sources") or {}
+        merged = {name: source.model_dump() for name, source in _sources().items()}
+        for name, fields in given.items():
+            if name not in merged:
+                raise ValueError(f"unknown source {name!r}; known: {', '.join(sorted(merged))}")
+            merged[name] |= fields.model_dump() if isinstance(fields, Source) else fields
+        for name, token in _named_token_variables().items():
+            merged[name]["token"] = merged[name]["token"] or token
+        return {**values, "sources": merged}
+
+    @model_validator(mode="after")
+    def _at_least_one_topic(self) -> Settings:
+        if not self.topics:
+            raise ValueError("topics is empty: name at least one topic to follow")
+        return self
+
+    @property
+    def lake_root(self) -> Path:
+        """Absolute path of the lake. Sample and live get different folders: they must never mix."""
+        default = Path("data_lake") if self.source == "sample" else Path("data_lake") / "live"
+        return (self.lake or default).resolve()
+
+    @property
+    def opening(self) -> date:
+        """First partition of the lake."""
+        return self.start_date or (SAMPLE_START if self.source == "sample" else date(2026, 1, 1))
+
+    @property
+    def history(self) -> date:
+        """Event times from here on belong to the opening partition."""
+        return self.history_from or (SAMPLE_HISTORY if self.source == "sample" else self.opening)
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(hours=self.grace_hours)
+
+    @property
+    def dagster_home_path(self) -> Path:
+        configured = self.dagster_home or os.environ.get("DAGSTER_HOME")
+        return Path(configured).resolve() if configured else self.lake_root / ".dagster"
+
+    def window(self, day: date) -> Window:
+        """The span of event times of partition `day`; ValueError before the opening."""
+        return window_of(day, self.opening, self.history)
+
+
+def config_file() -> Path | None:
+    """The settings file in force, or None. Raises SettingsError when COEVO_CONFIG names a missing one."""
+    named = os.environ.get("COEVO_CONFIG")
+    path = Path(named or "coevo.toml")
+    if path.is_file():
+        return path
+    if named:
+        raise SettingsError(f"COEVO_CONFIG names {named}, which is not a file")
+    return None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from `overrides` (None means: not given), the environment and the file, in that priority.
+
+    Raises SettingsError naming the setting, where it was read and what was expected.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(f"{config_file() or 'COEVO_* variables'}: {place}: {first['msg']}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{config_file()}: not valid TOML: {error}") from error

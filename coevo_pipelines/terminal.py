@@ -1,0 +1,226 @@
+"""What the command prints: progress while it works, tables when it is done. No logic of the pipeline."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from coevo_pipelines.lake.ledger import Commit
+    from coevo_pipelines.lake.store import Snapshot
+    from coevo_pipelines.orchestration.run import Outcome
+    from coevo_pipelines.settings import Settings
+
+SAMPLE_NOTE = (
+    "This is the bundled sample: real works, dates and references; stars, topics of repositories, OpenAlex ids "
+    "and all Hugging Face entries are composed (coevo_pipelines/sample/facts/PROVENANCE.md)."
+)
+
+
+def out() -> Console:
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def err() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def say(text: str, *, style: str | None = None, error: bool = False) -> None:
+    """One line as it is, without markup."""
+    (err() if error else out()).print(Text(text, style=style or ""))
+
+
+def json_out(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+class _Lines(logging.Handler):
+    """Log lines of the pipeline, above the progress line."""
+
+    def __init__(self, console: Console, update: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+        self._update = update
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        self._console.print(Text(f"  {message}", style=style))
+        self._update(message)
+
+
+@contextmanager
+def progress(title: str, *, quiet: bool = False) -> Iterator[None]:
+    """While a run works: one line for each thing done, and a clock when there is a terminal to show it on."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    logger = logging.getLogger("coevo_pipelines")
+    logger.propagate = False
+    if quiet:
+        logger.setLevel(logging.ERROR)
+        yield
+        return
+    logger.setLevel(logging.INFO)
+    console = err()
+    console.print(Text(f"coevo run: {title}", style="bold"))
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+        task = display.add_task("starting", total=None)
+        handler = _Lines(console, lambda message: display.update(task, description=message[:100]))
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+
+@contextmanager
+def bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int, int], None]]:
+    """A bar for countable work; yields `advance(done, of, bytes)`."""
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = err()
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[size]}"))
+    del DownloadColumn
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as display:
+        task = display.add_task(title, total=None, size="")
+
+        def advance(done: int, of: int, size: int) -> None:
+            display.update(task, completed=done, total=of, size=f"{size / 1e6:,.0f} MB")
+
+        yield advance
+
+
+def show_outcome(
+    settings: Settings,
+    outcome: Outcome,
+    snapshot: Snapshot,
+    first: date,
+    last: date,
+    incomplete: Sequence[Commit],
+) -> None:
+    """The summary of a run."""
+    console = out()
+    span = f"{first}" if first == last else f"{first} to {last}"
+    table = Table(title=f"Snapshot {span}", title_justify="left", box=None, pad_edge=False)
+    table.add_column("table")
+    days = sorted({c.date for t in snapshot.index.tables for c in snapshot.index.partitions(t) if first <= c.day <= last})
+    shown_days = days[-7:]
+    for day in shown_days:
+        table.add_column(day, justify="right")
+    table.add_column("in the lake", justify="right", style="bold")
+    for name in _in_stage_order(snapshot.index.tables):
+        commits = snapshot.index.partitions(name)
+        by_date = {c.date: c for c in commits}
+        cells = [f"{by_date[d].rows:,}{'' if by_date[d].complete else ' !'}" if d in by_date else "-" for d in shown_days]
+        table.add_row(name, *cells, f"{sum(c.rows for c in commits):,}")
+    console.print(table)
+    if shown_days and shown_days[0] == settings.opening.isoformat() and settings.history < settings.opening:
+        say(f"{settings.opening} is the opening partition: it also holds what happened from {settings.history} on.")
+    times = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in outcome.seconds.items())
+    say(f"Time: {outcome.total_seconds:.1f} s in all ({times})", style="dim")
+    for warning in outcome.warnings:
+        if not warning.partition(": ")[2].startswith("complete:"):
+            say(f"note: {warning}", style="yellow")
+    for commit in incomplete:
+        say(f"incomplete: {commit.table} date={commit.date}: {commit.note}", style="yellow", error=True)
+    for failure in outcome.failures:
+        say(f"failed: {failure.step}: {failure.error}", style="red", error=True)
+    if incomplete:
+        say("Run the same command again when the source answers: what is there is kept, the rest is asked for.", error=True)
+    if settings.source == "sample":
+        say(SAMPLE_NOTE, style="cyan")
+    if outcome.success and not incomplete:
+        say(f"Done: {settings.lake_root}", style="bold green")
+        _next_steps(console)
+
+
+def _next_steps(console: Console) -> None:
+    console.print("Next:")
+    steps = (
+        ('coevo query "SELECT target, count(*) AS uses FROM citations.edges GROUP BY ALL ORDER BY uses DESC LIMIT 5"',
+         "what is used most"),
+        ("coevo verify", "recompute every hash, from the graph down to the raw bytes"),
+        ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),
+    )  # fmt: skip
+    for command, why in steps:
+        say(f"  {command}")
+        say(f"      {why}", style="dim")
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:
+    """A query's result as table, CSV or JSON (one array of objects)."""
+    if output == "json":
+        json_out([dict(zip(columns, row, strict=True)) for row in rows])
+    elif output == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        out().print(table)
+        say(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", style="dim")
+
+
+def show_status(settings: Settings, rows: Sequence[dict[str, Any]]) -> None:
+    """The lake at a glance."""
+    say(f"{settings.lake_root} ({settings.source})", style="bold")
+    if not rows:
+        say("empty: run `coevo run --date YYYY-MM-DD` first")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("table", "days", "first", "last", "rows", "MB", "vintage", "complete"):
+        table.add_column(heading, justify="right" if heading in {"days", "rows", "MB"} else "left")
+    by_name = {row["table"]: row for row in rows}
+    for name in _in_stage_order(list(by_name)):
+        row = by_name[name]
+        rebuilt = row["partitions"] - row["observed"]
+        vintage = "observed" if not rebuilt else f"{row['observed']} observed, {rebuilt} reconstructed"
+        state = "yes" if not row["incomplete"] else f"no: {', '.join(row['incomplete'][:5])}"
+        if row["stale"]:
+            state += f"; out of date: {', '.join(row['stale'][:5])} (the next run renews it)"
+        table.add_row(
+            name, str(row["partitions"]), row["first"], row["last"], f"{row['rows']:,}", f"{row['bytes'] / 1e6:.2f}",
+            vintage, Text(state, style="" if state == "yes" else "yellow"),
+        )  # fmt: skip
+    out().print(table)
+    if settings.source == "sample":
+        say(SAMPLE_NOTE, style="cyan")
+
+
+def show_settings(values: dict[str, Any], file: Path | None) -> None:
+    """Name and value of each setting, nested ones with dots."""
+    say(f"file: {file or 'none (coevo.toml in the working directory, or COEVO_CONFIG)'}", style="dim")
+    for name, value in _flat("", values):
+        say(f"{name} = {value}")
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flat(f"{prefix}.{name}" if prefix else name, inner)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for number, inner in enumerate(value):
+            yield from _flat(f"{prefix}[{number}]", inner)
+    else:
+        yield prefix, json.dumps(value, ensure_ascii=False)
+
+
+def _in_stage_order(tables: Sequence[str]) -> list[str]:
+    from coevo_pipelines.lake.schemas import TABLES
+
+    order = {name: position for position, name in enumerate(TABLES)}
+    return sorted(tables, key=lambda name: order.get(name, len(order)))

@@ -1,0 +1,257 @@
+"""What a source's parser fills: rows of the `traces.*` tables, each with the answer that said so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from coevo_pipelines.settings import Topic
+from coevo_pipelines.traces.errors import ParseError
+from coevo_pipelines.windows import Window
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from coevo_pipelines.scrapes.exchange import Exchange
+
+__all__ = ["ParseError", "Traces", "json_list", "json_object", "xml_root"]
+
+Row = dict[str, Any]
+_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_INT64_MAX = 2**63 - 1
+
+
+class Traces:
+    """Collects the rows of one source and day, exchange by exchange.
+
+    Facts whose event time lies outside the window belong to another partition: they are counted in
+    `outside_window`, not stored. What cannot be read is a row of `traces.rejects`.
+    """
+
+    def __init__(self, source: str, window: Window, topics: tuple[Topic, ...], grace: timedelta) -> None:
+        self.source = source
+        self.window = window
+        self.outside_window = 0
+        self.rows: dict[str, list[Row]] = {
+            name: []
+            for name in ("works", "references", "metrics", "people", "identities", "rejects")
+        }
+        self._deadline = window.end + grace
+        self._patterns = [(topic.name, _pattern(topic)) for topic in topics]
+        self._provenance: Row = {}
+        self._topic: str | None = None
+        self._events: dict[str, datetime] = {}
+
+    def begin(self, exchange: Exchange) -> None:
+        """Rows from here on were said by `exchange`."""
+        self._provenance = {
+            "source": self.source,
+            "observed_at": exchange.fetched_at,
+            "raw_sha256": exchange.body_sha256,
+        }
+        self._topic = exchange.topic
+
+    @contextmanager
+    def item(self, locator: str) -> Iterator[None]:
+        """One item of a body: what it raises rejects this item and not its neighbours."""
+        marks = {name: len(rows) for name, rows in self.rows.items() if name != "rejects"}
+        try:
+            yield
+        except (ParseError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            for name, mark in marks.items():
+                del self.rows[name][mark:]  # no half of an item
+            self.reject(locator, str(error) if isinstance(error, ParseError) else f"{type(error).__name__}: {error}")
+
+    def moment(self, value: Any) -> datetime:
+        """A UTC time from an ISO date or timestamp; ParseError otherwise."""
+        if not isinstance(value, str):
+            raise ParseError(f"a date is missing or not text: {value!r}")
+        try:
+            if _DATE.match(value):
+                return datetime.fromisoformat(value).replace(tzinfo=UTC)
+            parsed = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ParseError(f"not a date: {value[:60]!r}") from error
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+    def outside(self, work_id: str) -> None:
+        """The work's events belong to other days."""
+        self.outside_window += 1
+        self._events.pop(work_id, None)
+
+    def work(
+        self,
+        work_id: str,
+        *,
+        kind: str,
+        event: str,
+        event_at: datetime,
+        title: str,
+        created_at: datetime,
+        text: str,
+        version: str | None = None,
+        status: str = "active",
+        license: str | None = None,
+        owner: str | None = None,
+        native_id: str | None = None,
+        url: str | None = None,
+        fields: list[str] | None = None,
+        tags: list[str] | None = None,
+    ) -> None:
+        """The work appeared or changed. `text` is searched for the followed topics and not stored."""
+        haystack = "\n".join([text, *(tags or [])])
+        topics = {name for name, pattern in self._patterns if pattern.search(haystack)}
+        if self._topic is not None:
+            topics.add(self._topic)
+        self.rows["works"].append(
+            {
+                "work_id": work_id,
+                "kind": kind,
+                "event": event,
+                "event_at": event_at,
+                "title": title,
+                "created_at": created_at,
+                "version": version,
+                "status": status,
+                "license": license,
+                "owner": owner,
+                "native_id": native_id,
+                "url": url,
+                "fields": fields or [],
+                "tags": tags or [],
+                "topics": sorted(topics),
+                **self._provenance,
+            }
+        )
+        self._events[work_id] = event_at
+
+    def reference(self, source_id: str, target_id: str, relation: str, at: datetime, evidence: str) -> None:
+        self.rows["references"].append(
+            {
+                "source_id": source_id,
+                "target_id": target_id,
+                "relation": relation,
+                "event_at": at,
+                "evidence": evidence,
+                **self._provenance,
+            }
+        )
+
+    def file_reference(self, source_id: str, target_id: str, relation: str, evidence: str) -> None:
+        """A reference in a file of a work. It is dated by the day's event of that work: for a past day the
+        file is read as it is now, and says nothing of when the line was written."""
+        at = self._events.get(source_id)
+        if at is not None and target_id != source_id:
+            self.reference(source_id, target_id, relation, at, evidence)
+
+    def metric(self, work_id: str, metric: str, value: Any) -> None:
+        """A counter, as of the day's end. One that was seen after the grace period is null: it would be
+        today's value."""
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _INT64_MAX:
+            self.reject(f"{work_id} {metric}", f"not a count: {value!r}"[:200])
+            return
+        seen_in_time = self._provenance["observed_at"] <= self._deadline
+        self.rows["metrics"].append(
+            {
+                "work_id": work_id,
+                "metric": metric,
+                "value": value if seen_in_time else None,
+                "event_at": self.window.last_instant,
+                **self._provenance,
+            }
+        )
+
+    def person(
+        self,
+        work_id: str,
+        role: str,
+        position: int,
+        at: datetime,
+        *,
+        name: str | None = None,
+        orcid: str | None = None,
+        account: str | None = None,
+    ) -> None:
+        self.rows["people"].append(
+            {
+                "work_id": work_id,
+                "role": role,
+                "position": position,
+                "name": name,
+                "orcid": orcid,
+                "account": account,
+                "event_at": at,
+                **self._provenance,
+            }
+        )
+
+    def identity(self, one: str, other: str, at: datetime, evidence: str, *, same: bool = True) -> None:
+        """Both identifiers name the same work (or, with same=False, an assertion is taken back)."""
+        if one == other:
+            return
+        left, right = sorted((one, other))
+        self.rows["identities"].append(
+            {
+                "left_id": left,
+                "right_id": right,
+                "same": same,
+                "event_at": at,
+                "evidence": evidence,
+                **self._provenance,
+            }
+        )
+
+    def reject(self, locator: str, reason: str) -> None:
+        self.rows["rejects"].append(
+            {"locator": locator, "reason": reason[:500], "event_at": self.window.last_instant, **self._provenance}
+        )
+
+
+def _pattern(topic: Topic) -> re.Pattern[str]:
+    words = [*topic.terms, *topic.github_topics, *topic.huggingface_tags]
+    # A space in a term also matches the hyphen of a tag.
+    alternatives = (r"[\s-]+".join(re.escape(part) for part in re.split(r"[\s-]+", word)) for word in words)
+    return re.compile(r"\b(?:" + "|".join(alternatives) + r")", re.IGNORECASE)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`; ParseError when it is not one."""
+    value = _json(body)
+    if not isinstance(value, dict):
+        raise ParseError(f"the body is a JSON {type(value).__name__}, not an object")
+    return value
+
+
+def json_list(body: bytes) -> list[Any]:
+    """The JSON array in `body`; ParseError when it is not one."""
+    value = _json(body)
+    if not isinstance(value, list):
+        raise ParseError(f"the body is a JSON {type(value).__name__}, not an array")
+    return value
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ParseError(f"not JSON: {error}") from error
+
+
+def xml_root(body: bytes) -> Element:
+    """The root element; ParseError for anything malformed or with entities that could expand."""
+    from xml.etree.ElementTree import ParseError as Malformed
+
+    import defusedxml.ElementTree as SafeElementTree
+    from defusedxml.common import DefusedXmlException
+
+    try:
+        root: Element = SafeElementTree.fromstring(body)
+    except (Malformed, DefusedXmlException, ValueError, LookupError) as error:
+        raise ParseError(f"not XML: {error}") from error
+    return root

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import sys
 from datetime import date
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from coevo_pipelines.settings import Settings
 
 app = typer.Typer(
@@ -34,12 +32,12 @@ app = typer.Typer(
 )
 
 
-class WorldName(str, Enum):
+class WorldName(StrEnum):
     sample = "sample"
     live = "live"
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"

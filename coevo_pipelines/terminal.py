@@ -88,11 +88,16 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[None]:
 @contextmanager
 def bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int, int], None]]:
     """A bar for countable work; yields `advance(done, of, bytes)`."""
-    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = err()
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[size]}"))
-    del DownloadColumn
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[size]}"),
+    )
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as display:
         task = display.add_task(title, total=None, size="")
 
@@ -115,16 +120,15 @@ def show_outcome(
     span = f"{first}" if first == last else f"{first} to {last}"
     table = Table(title=f"Snapshot {span}", title_justify="left", box=None, pad_edge=False)
     table.add_column("table")
-    days = sorted({c.date for t in snapshot.index.tables for c in snapshot.index.partitions(t) if first <= c.day <= last})
+    commits_of = {name: snapshot.index.partitions(name) for name in _in_stage_order(snapshot.index.tables)}
+    days = sorted({c.date for commits in commits_of.values() for c in commits if first <= c.day <= last})
     shown_days = days[-7:]
     for day in shown_days:
         table.add_column(day, justify="right")
     table.add_column("in the lake", justify="right", style="bold")
-    for name in _in_stage_order(snapshot.index.tables):
-        commits = snapshot.index.partitions(name)
-        by_date = {c.date: c for c in commits}
-        cells = [f"{by_date[d].rows:,}{'' if by_date[d].complete else ' !'}" if d in by_date else "-" for d in shown_days]
-        table.add_row(name, *cells, f"{sum(c.rows for c in commits):,}")
+    for name, commits in commits_of.items():
+        cells = {c.date: f"{c.rows:,}{'' if c.complete else ' !'}" for c in commits}
+        table.add_row(name, *(cells.get(day, "-") for day in shown_days), f"{sum(c.rows for c in commits):,}")
     console.print(table)
     if shown_days and shown_days[0] == settings.opening.isoformat() and settings.history < settings.opening:
         say(f"{settings.opening} is the opening partition: it also holds what happened from {settings.history} on.")
@@ -138,7 +142,10 @@ def show_outcome(
     for failure in outcome.failures:
         say(f"failed: {failure.step}: {failure.error}", style="red", error=True)
     if incomplete:
-        say("Run the same command again when the source answers: what is there is kept, the rest is asked for.", error=True)
+        say(
+            "Run the same command again when the source answers: what is there is kept, the rest is asked for.",
+            error=True,
+        )
     if settings.source == "sample":
         say(SAMPLE_NOTE, style="cyan")
     if outcome.success and not incomplete:

@@ -50,10 +50,8 @@ def compute(day: date, snapshot: Snapshot) -> Mapping[str, Result]:
     with Engine(snapshot) as engine:
         works, references, people, identities = (engine.table(name, upto=day) for name in INPUTS)
         nodes, resolutions = (engine.table(name, upto=day - DAY) for name in TABLES[:2])
-        facts = graph.Facts(
-            day, works, references, people, identities, nodes, resolutions, engine.keep
-        )
-        frames = {name: table.to_polars() for name, table in graph.build(facts).items()}
+        facts = graph.Facts(day, works, references, people, identities, nodes, resolutions, engine)
+        frames = {name: engine.frame(table) for name, table in graph.build(facts).items()}
     return {name: Result(frame, _numbers(name, frame)) for name, frame in frames.items()}
 
 

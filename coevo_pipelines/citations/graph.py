@@ -14,10 +14,10 @@ Everything is *as of* a day: from facts of that day and earlier alone. Definitio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import ibis
 from ibis import _
@@ -30,12 +30,22 @@ Table = Any
 """An Ibis table expression. Ibis tables carry their columns at run time only."""
 
 
+class Engine(Protocol):
+    """What is needed of the place where expressions run (see lake.engine)."""
+
+    def keep(self, expression: Table) -> Table:
+        """The expression computed once."""
+
+    def count(self, expression: Table) -> int:
+        """How many rows it has."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known by the end of `day`; each table has the partition `date`.
 
     works, references, people, identities: the `traces.*` tables up to the day. nodes, resolutions: the
-    `citations.*` tables up to the day before. `keep` computes an expression once (see lake.engine).
+    `citations.*` tables up to the day before.
     """
 
     day: date
@@ -45,16 +55,16 @@ class Facts:
     identities: Table
     nodes: Table
     resolutions: Table
-    keep: Callable[[Table], Table]
+    engine: Engine
 
 
 def build(facts: Facts) -> Mapping[str, Table]:
     """The day's rows of `citations.nodes`, `.resolutions`, `.edges` and `.quarantine`."""
-    canonical = facts.keep(representatives(facts))
-    described = facts.keep(described_works(facts, canonical))
-    linked = facts.keep(first_references(facts, canonical))
-    nodes = facts.keep(new_nodes(facts, canonical, described))
-    links = facts.keep(weighed_links(facts, linked, nodes, described))
+    canonical = facts.engine.keep(representatives(facts))
+    described = facts.engine.keep(described_works(facts, canonical))
+    linked = facts.engine.keep(first_references(facts, canonical))
+    nodes = facts.engine.keep(new_nodes(facts, canonical, described))
+    links = facts.engine.keep(weighed_links(facts, linked, nodes, described))
     return {
         "citations.nodes": nodes,
         "citations.resolutions": new_resolutions(facts, canonical, described),
@@ -65,16 +75,16 @@ def build(facts: Facts) -> Mapping[str, Table]:
 
 def representatives(facts: Facts) -> Table:
     """(id, canonical) for every identifier that an identity assertion in force mentions."""
-    pairs = facts.keep(pairs_in_force(facts.identities))
-    labels = facts.keep(pairs.select(id=_.a, label=_.a).distinct())
+    pairs = facts.engine.keep(pairs_in_force(facts.identities))
+    labels = facts.engine.keep(pairs.select(id=_.a, label=_.a).distinct())
     for _round in range(_MOST_ROUNDS):
         # Each identifier takes the smallest label among itself and its neighbours, until nothing changes.
         heard = pairs.join(labels, pairs.b == labels.id).group_by("a").agg(heard=_.label.min())
         spread = labels.left_join(heard, labels.id == heard.a).select(
             id=labels.id, before=labels.label, label=ibis.least(labels.label, heard.heard.fill_null(labels.label))
         )
-        spread = facts.keep(spread)
-        changed = spread.filter(_.label != _.before).count().execute()
+        spread = facts.engine.keep(spread)
+        changed = facts.engine.count(spread.filter(_.label != _.before))
         labels = spread.select("id", "label")
         if not changed:
             break
@@ -87,18 +97,14 @@ def representatives(facts: Facts) -> Table:
     ranked = labels.left_join(oldest, labels.id == oldest.work_id).select(
         "id", "label", "created_at", preference=_preference(labels.id)
     )
-    first = ibis.row_number().over(
-        group_by="label", order_by=[_.created_at.isnull(), _.created_at, _.preference, _.id]
-    )
+    first = ibis.row_number().over(group_by="label", order_by=[_.created_at.isnull(), _.created_at, _.preference, _.id])
     chosen = ranked.mutate(place=first).filter(_.place == 0).select("label", canonical=_.id)
     return labels.join(chosen, "label").select("id", "canonical")
 
 
 def pairs_in_force(identities: Table) -> Table:
     """(a, b), both ways round, for each assertion whose latest word is that the two are the same."""
-    latest = ibis.row_number().over(
-        group_by=["left_id", "right_id"], order_by=[_.event_at.desc(), _.same, _.evidence]
-    )
+    latest = ibis.row_number().over(group_by=["left_id", "right_id"], order_by=[_.event_at.desc(), _.same, _.evidence])
     held = identities.mutate(place=latest).filter((_.place == 0) & _.same)
     forth = held.select(a=_.left_id, b=_.right_id)
     return forth.union(held.select(a=_.right_id, b=_.left_id))
@@ -117,18 +123,14 @@ def described_works(facts: Facts, canonical: Table) -> Table:
     best = best.join(appeared, "node_id")
     authors = author_sets(facts.people)
     joined = best.left_join(authors, (best.work_id == authors.work_id) & (best.source == authors.source))
-    return joined.select(
-        "node_id", "kind", "title", "owner", created_at=best.appeared_at, authors=authors.authors
-    )
+    return joined.select("node_id", "kind", "title", "owner", created_at=best.appeared_at, authors=authors.authors)
 
 
 def author_sets(people: Table) -> Table:
     """(work_id, source, authors): the authors as one text that does not depend on their order."""
     named = people.filter(_.role == "author").mutate(who=ibis.coalesce(_.orcid, _.name.lower(), _.account))
     each = named.select("work_id", "source", "who").distinct()
-    return each.group_by(["work_id", "source"]).agg(
-        authors=_.who.group_concat(sep="\n", order_by=_.who)
-    )
+    return each.group_by(["work_id", "source"]).agg(authors=_.who.group_concat(sep="\n", order_by=_.who))
 
 
 def first_references(facts: Facts, canonical: Table) -> Table:
@@ -136,7 +138,7 @@ def first_references(facts: Facts, canonical: Table) -> Table:
     mapped = _with_canonical(facts.references, canonical, "source_id", "citing")
     mapped = _with_canonical(mapped, canonical, "target_id", "cited")
     key = ["citing", "cited", "relation"]
-    touched = facts.keep(mapped.filter(_.date == facts.day).select(*key).distinct())
+    touched = facts.engine.keep(mapped.filter(_.date == facts.day).select(*key).distinct())
     candidates = mapped.semi_join(touched, key)
     order = [_.date, _.event_at, _.source_id, _.target_id, _.evidence, _.source, _.raw_sha256]
     ranked = candidates.mutate(place=ibis.row_number().over(group_by=key, order_by=order))
@@ -228,11 +230,7 @@ def weighed_links(facts: Facts, linked: Table, nodes: Table, described: Table) -
 
 def edges(links: Table) -> Table:
     """The links that stand, with their weight."""
-    return (
-        links.filter(~_.is_late)
-        .mutate(weight=_.own.isnull().cast("int64"))
-        .drop("is_late", "target_created_at")
-    )
+    return links.filter(~_.is_late).mutate(weight=_.own.isnull().cast("int64")).drop("is_late", "target_created_at")
 
 
 def quarantine(links: Table) -> Table:

@@ -71,8 +71,8 @@ def wrong_row_counts(connection: Any) -> list[str]:
     for table in TABLES:
         committed = connection.execute(
             "SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE table_name = ?", [table]
-        ).fetchone()[0]
-        found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        ).fetchall()[0][0]
+        found = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
         if found != committed:
             wrong.append(f"{table}: expected {committed} rows, found {found}")
     return wrong

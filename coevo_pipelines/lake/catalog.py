@@ -107,13 +107,9 @@ def _build_file(snapshot: Snapshot, path: Path) -> None:
         _build_commits(connection, snapshot)
 
 
-def _build_table(
-    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, schema: schemas.Table
-) -> None:
+def _build_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, schema: schemas.Table) -> None:
     kept = [column for column in schema.columns if column.name not in schema.not_in_catalog]
-    columns = ", ".join(
-        f'"{c.name}" {schemas.DUCKDB_TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in kept
-    )
+    columns = ", ".join(f'"{c.name}" {schemas.DUCKDB_TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in kept)
     connection.execute(f"CREATE TABLE {schema.name} (date DATE NOT NULL, {columns})")
     files = [str(snapshot.root / commit.file) for commit in snapshot.index.partitions(schema.name)]
     if files:
@@ -127,9 +123,7 @@ def _build_table(
     connection.execute(f"COMMENT ON TABLE {schema.name} IS {_text(schema.description)}")
     connection.execute(f"COMMENT ON COLUMN {schema.name}.date IS 'partition: the UTC day of event_at'")
     for column in kept:
-        connection.execute(
-            f'COMMENT ON COLUMN {schema.name}."{column.name}" IS {_text(column.description)}'
-        )
+        connection.execute(f'COMMENT ON COLUMN {schema.name}."{column.name}" IS {_text(column.description)}')
 
 
 def _build_commits(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:

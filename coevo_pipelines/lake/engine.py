@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Snapshot
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Engine:
@@ -41,3 +44,14 @@ class Engine:
         """The expression computed once, as a temporary table: for what several others build on."""
         self._names += 1
         return self.backend.create_table(f"kept_{self._names}", expression, temp=True)
+
+    def frame(self, expression: Any) -> pl.DataFrame:
+        """The rows of an expression. Straight from DuckDB: Ibis's own way imports pandas, 1.3 s measured."""
+        import polars as pl
+
+        answer = self.backend.raw_sql(self.backend.compile(expression))
+        return pl.DataFrame(pl.from_arrow(answer.to_arrow_table()))
+
+    def count(self, expression: Any) -> int:
+        """How many rows an expression has."""
+        return int(self.backend.raw_sql(self.backend.compile(expression.count())).fetchall()[0][0])

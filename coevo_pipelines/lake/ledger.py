@@ -19,7 +19,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,8 +71,8 @@ class Commit:
     hash: str = field(default="", compare=False)
 
     @property
-    def day(self) -> date:
-        return date.fromisoformat(self.date)
+    def day(self) -> dt.date:
+        return dt.date.fromisoformat(self.date)
 
     def content(self) -> tuple[Any, ...]:
         """What makes two commits of a partition the same result, whenever and by whom it was made."""
@@ -102,8 +101,7 @@ def parse_line(line: bytes, number: int) -> Commit:
     expected = seal(commit).hash
     if commit.hash != expected:
         raise LedgerError(
-            f"ledger line {number} ({commit.table} date={commit.date}): "
-            f"hash expected {expected}, found {commit.hash}"
+            f"ledger line {number} ({commit.table} date={commit.date}): hash expected {expected}, found {commit.hash}"
         )
     return commit
 

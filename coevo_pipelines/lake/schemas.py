@@ -70,9 +70,7 @@ class Table:
     @functools.cached_property
     def fingerprint(self) -> str:
         """sha256 over names, types, constraints and key: changes when the contract does, not the prose."""
-        contract = [
-            {k: v for k, v in asdict(column).items() if k != "description"} for column in self.columns
-        ]
+        contract = [{k: v for k, v in asdict(column).items() if k != "description"} for column in self.columns]
         text = json.dumps({"key": self.key, "columns": contract}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -137,9 +135,7 @@ def violations(table: Table, frame: pl.DataFrame) -> list[str]:
         if column.enum is not None:
             strange = series.drop_nulls().unique().filter(~series.drop_nulls().unique().is_in(column.enum))
             if len(strange):
-                found.append(
-                    f"column {column.name!r} holds {strange[0]!r}; allowed: {', '.join(column.enum)}"
-                )
+                found.append(f"column {column.name!r} holds {strange[0]!r}; allowed: {', '.join(column.enum)}")
         for bound, ok in ((column.minimum, pl.Series.ge), (column.maximum, pl.Series.le)):
             if bound is not None and not ok(series.drop_nulls(), bound).all():
                 found.append(f"column {column.name!r} has a value outside {column.minimum}..{column.maximum}")
@@ -312,7 +308,7 @@ _TABLES = (
         key=("node_id",),
         columns=(
             Column("node_id", "string", "a node of an earlier day"),
-            Column("resolved_id", "string", "the node that stands for it from this day on (itself, when a stub got its work)"),
+            Column("resolved_id", "string", "what stands for it from then on; itself, when a stub got its work"),
             Column("was_stub", "bool", "true: it was only named before the day"),
             Column("resolved_created_at", "timestamp", "when the resolved work appeared", nullable=True),
         ),

@@ -134,7 +134,7 @@ class Lake:
         observed_until: datetime | None = None,
         complete: bool = True,
         note: str = "",
-        replaces: Commit | None | Literal[False] = False,
+        replaces: Commit | Literal[False] | None = False,
     ) -> Written:
         """Check `frame` against the table's schema and commit it as the partition of `day`.
 

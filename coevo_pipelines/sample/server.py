@@ -25,7 +25,7 @@ from coevo_pipelines.sample.world import Fact, World, about, openalex_id
 HUB_PAGE = 4  # small, so that the sample's few items still need the Link header
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """An error answer in the service's own format."""
 
     def __init__(self, status: int, body: str, content_type: str = "application/json; charset=utf-8") -> None:
@@ -106,14 +106,15 @@ _PHRASE = re.compile(r'"([^"]+)"')
 _MOST_RESULTS = 2_000
 
 
-def arxiv(world: World, path: str, parameters: Parameters, base: str) -> Answer:
+def arxiv(world: World, path: str, parameters: Parameters, _base: str) -> Answer:
     """`/api/query`: an Atom feed in the dialect of the backend of 2025-11."""
     if path != "/api/query":
         raise Refused(404, "<html><body>Not Found</body></html>", "text/html")
     query = parameters.get("search_query", "")
-    text = f"search_query={query}&id_list=&start={parameters.get('start', 0)}&max_results={parameters.get('max_results', 10)}"
+    asked_start, asked_limit = parameters.get("start", "0"), parameters.get("max_results", "10")
+    text = f"search_query={query}&id_list=&start={asked_start}&max_results={asked_limit}"
     try:
-        start, limit = int(parameters.get("start", 0)), int(parameters.get("max_results", 10))
+        start, limit = int(asked_start), int(asked_limit)
     except ValueError:
         raise _arxiv_error("start and max_results must be integers", text) from None
     if start < 0 or not 0 <= limit <= _MOST_RESULTS:
@@ -168,7 +169,7 @@ def _arxiv_entry(paper: Fact) -> str:
 # --- OpenAlex ------------------------------------------------------------------------------------------
 
 
-def openalex(world: World, path: str, parameters: Parameters, base: str) -> Answer:
+def openalex(world: World, path: str, parameters: Parameters, _base: str) -> Answer:
     """`/works` with filter, select, per_page and cursor."""
     if path != "/works":
         raise Refused(404, json.dumps({"error": "Not found", "message": f"{path} not found"}))

@@ -49,9 +49,7 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
             written = scrape_day(name, day, lake, settings)
             notes[day] = written.commit.note
             metadata = {"note": written.commit.note} if written.commit.note else {}
-            context.add_asset_metadata(
-                partition_metadata(lake, written, metadata), asset_key(table), day.isoformat()
-            )
+            context.add_asset_metadata(partition_metadata(lake, written, metadata), asset_key(table), day.isoformat())
         missing = {day.isoformat(): note for day, note in notes.items() if note}
         yield dg.MaterializeResult(
             asset_key=asset_key(table),
@@ -93,7 +91,7 @@ def _append(lake: Lake, table: str, day: date, capture: Capture) -> Written:
         snapshot = lake.snapshot()
         present = snapshot.index.get(table, day.isoformat())
         before = snapshot.scan(table, on=day).drop("date").collect() if present else schema.empty()
-        number = (before["capture"].max() or 0) + 1  # type: ignore[operator]
+        number = max(before["capture"].to_list(), default=0) + 1
         rows = [exchange.row(number, i) for i, exchange in enumerate(capture.exchanges, start=1)]
         frame = pl.concat([before, pl.DataFrame(rows, schema=schema.polars_schema(), orient="row")])
         seen: list[datetime] = [exchange.fetched_at for exchange in capture.exchanges]

@@ -95,9 +95,7 @@ class Redactor:
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {
-            name.lower(): self.text(value)
-            for name, value in headers.items()
-            if name.lower() not in _SECRET_HEADERS
+            name.lower(): self.text(value) for name, value in headers.items() if name.lower() not in _SECRET_HEADERS
         }
 
     def body(self, body: bytes) -> bytes:

@@ -57,9 +57,7 @@ def fetch(scrape: Scrape) -> None:
                     if scrape.is_recent:
                         ask(scrape.window.end - timedelta(days=1), scrape.window.end, topic, "pushed")
                 except GithubException as refused:
-                    raise Incomplete(
-                        f"search topic:{topic}: HTTP {refused.status}: {refused.message}"
-                    ) from refused
+                    raise Incomplete(f"search topic:{topic}: HTTP {refused.status}: {refused.message}") from refused
         for name, repository in sorted(found.items()):
             with scrape.item(name):
                 _fetch_repository(client, name, is_fork=repository.fork)

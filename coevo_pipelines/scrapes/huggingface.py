@@ -33,7 +33,7 @@ _RELATION = re.compile(r"^base_model:(?:(finetune|quantized|adapter|merge):)?(.+
 def fetch(scrape: Scrape) -> None:
     """List the followed tags newest first down to the window's start; read each new item's card."""
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import get_session
+    from huggingface_hub.utils._http import get_session
 
     new: dict[str, None] = {}
     with _api(scrape) as api:
@@ -43,9 +43,7 @@ def fetch(scrape: Scrape) -> None:
                     try:
                         new.update(dict.fromkeys(_new_items(api, kind, tag, scrape.window)))
                     except HfHubHTTPError as refused:
-                        raise Incomplete(
-                            f"/api/{kind}?filter={tag}: {str(refused).splitlines()[0]}"
-                        ) from refused
+                        raise Incomplete(f"/api/{kind}?filter={tag}: {str(refused).splitlines()[0]}") from refused
         for path in new:
             with scrape.item(path):
                 get_session().get(f"{scrape.base_url}/{quote(path)}/raw/main/README.md")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Incomplete(Exception):  # noqa: N818
+class Incomplete(Exception):
     """The source answered, but not as asked (refused, contradicted itself); the scrape stops here."""
 
 
@@ -87,9 +87,7 @@ def split(start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], tu
     return (start, middle), (middle, end)
 
 
-def sliced(
-    start: datetime, end: datetime, ask: Callable[[datetime, datetime], bool]
-) -> None:
+def sliced(start: datetime, end: datetime, ask: Callable[[datetime, datetime], bool]) -> None:
     """Call `ask(start, end)`; when it says the span holds too many results, halve the span and ask again.
 
     Services refuse deep paging (arXiv near 10,000, GitHub search after 1,000), so long spans are cut by date.

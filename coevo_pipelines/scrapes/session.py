@@ -33,11 +33,11 @@ TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
 
 
-class SourceDown(Exception):  # noqa: N818  (it is a state of the source, not a mistake)
+class SourceDown(Exception):
     """No usable answer after all retries; the message names the host, the reason and the way out."""
 
 
-class BodyTooLarge(Exception):  # noqa: N818
+class BodyTooLarge(Exception):
     """The answer is longer than `http.max_body_mb`."""
 
 
@@ -110,7 +110,7 @@ class RecordingAdapter(HTTPAdapter):
         self.topic: str | None = None
         self._known = {(e.method, e.url): e for e in journal.exchanges if e.ok}
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         method, url = request.method or "GET", request.url or ""
         stored_url = self._redactor.url(self.endpoint.stored_url(url))
         known = self._known.get((method, stored_url))
@@ -120,7 +120,9 @@ class RecordingAdapter(HTTPAdapter):
         failure = ""
         for attempt in range(1, attempts + 1):
             self._limiter.wait()
-            status, headers, body, wait = None, {}, b"", None
+            status: int | None = None
+            headers: dict[str, str] = {}
+            body, wait = b"", None
             try:
                 status, headers, body = self._exchange(request, options)
                 if not _is_transient(status, headers):
@@ -203,9 +205,7 @@ def user_agent(contact: str = "") -> str:
     return f"coevo_pipelines/{code_version()} (+https://github.com/coevo/coevo_pipelines{who})"
 
 
-def _response(
-    request: requests.PreparedRequest, exchange: Exchange, headers: Mapping[str, str]
-) -> requests.Response:
+def _response(request: requests.PreparedRequest, exchange: Exchange, headers: Mapping[str, str]) -> requests.Response:
     response = requests.Response()
     response.request = request
     response.url = request.url or ""

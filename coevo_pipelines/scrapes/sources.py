@@ -30,5 +30,5 @@ def source(name: str) -> SourceModule:
     """The module of one source; imported when asked for, because the clients are heavy."""
     if name not in SOURCES:
         raise KeyError(f"no source {name!r}; known: {', '.join(SOURCES)}")
-    module: SourceModule = importlib.import_module(f"coevo_pipelines.scrapes.{name}")  # type: ignore[assignment]
+    module: SourceModule = importlib.import_module(f"coevo_pipelines.scrapes.{name}")
     return module

@@ -76,9 +76,7 @@ def frames(collected: Iterable[Traces], window: Window, grace: timedelta) -> Map
     return result
 
 
-def _one_row_a_key(
-    frame: pl.DataFrame, table: schemas.Table, window: Window, grace: timedelta
-) -> pl.DataFrame:
+def _one_row_a_key(frame: pl.DataFrame, table: schemas.Table, window: Window, grace: timedelta) -> pl.DataFrame:
     import polars as pl
 
     late = pl.col("observed_at") > window.end + grace

@@ -37,8 +37,7 @@ class Traces:
         self.window = window
         self.outside_window = 0
         self.rows: dict[str, list[Row]] = {
-            name: []
-            for name in ("works", "references", "metrics", "people", "identities", "rejects")
+            name: [] for name in ("works", "references", "metrics", "people", "identities", "rejects")
         }
         self._deadline = window.end + grace
         self._patterns = [(topic.name, _pattern(topic)) for topic in topics]

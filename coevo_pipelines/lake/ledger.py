@@ -13,6 +13,7 @@ the entry is appended; if not, the note is void. So a reader never sees a file t
 from __future__ import annotations
 
 import bisect
+import datetime as dt
 import hashlib
 import json
 import os

@@ -36,7 +36,7 @@ def citation_assets(settings: Settings) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def citations(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        lake = open_lake(settings, context.run_id)
+        lake = open_lake(settings, context.run.run_id)
         yield from materialize_days(context, lake, TABLES, compute, _no_quarantine)
 
     return citations

@@ -44,7 +44,7 @@ def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def lake_catalog(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        path = catalog.build(open_lake(settings, context.run_id))
+        path = catalog.build(open_lake(settings, context.run.run_id))
         resource = DuckDBResource(database=str(path), connection_config={"access_mode": "READ_ONLY"})
         with resource.get_connection() as connection:
             wrong = wrong_row_counts(connection)

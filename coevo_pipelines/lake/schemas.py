@@ -133,7 +133,8 @@ def violations(table: Table, frame: pl.DataFrame) -> list[str]:
         if not column.nullable and series.null_count():
             found.append(f"column {column.name!r} has {series.null_count()} null(s) and may have none")
         if column.enum is not None:
-            strange = series.drop_nulls().unique().filter(~series.drop_nulls().unique().is_in(column.enum))
+            values = series.drop_nulls().unique().sort()
+            strange = values.filter(~values.is_in(column.enum))
             if len(strange):
                 found.append(f"column {column.name!r} holds {strange[0]!r}; allowed: {', '.join(column.enum)}")
         for bound, ok in ((column.minimum, pl.Series.ge), (column.maximum, pl.Series.le)):

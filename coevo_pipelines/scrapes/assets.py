@@ -42,7 +42,7 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
         pool=f"source_{name}",
     )
     def scrape(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        lake = open_lake(settings, context.run_id)
+        lake = open_lake(settings, context.run.run_id)
         asked = days(context.partition_keys)
         notes = {}
         for day in asked:

@@ -67,9 +67,9 @@ def _fetch_repository(client: Github, name: str, *, is_fork: bool) -> None:
     from github import GithubException, UnknownObjectException
 
     if is_fork:
-        client.get_repo(name)  # a search result does not say what a fork was forked from
-    # Lazy: the address is made from the name; the one in the answer may be on another host.
-    repository = client.get_repo(name, lazy=True)
+        client.get_repo(name).complete()  # a search result does not say what a fork was forked from
+    # A fresh lazy one: its address is made from the name; the one in an answer may be on another host.
+    repository = client.get_repo(name)
     try:
         listed = repository.get_contents("")
         files = {item.name for item in (listed if isinstance(listed, list) else [listed])}
@@ -114,6 +114,7 @@ def _client(scrape: Scrape) -> Iterator[Github]:
             user_agent=user_agent(scrape.settings.http.contact),
             retry=None,  # retries and pauses are the adapter's, the same as for every source
             seconds_between_requests=0,
+            lazy=True,
         )
         yield client
         client.close()

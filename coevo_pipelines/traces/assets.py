@@ -49,7 +49,7 @@ def trace_assets(settings: Settings) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def traces(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        lake = open_lake(settings, context.run_id)
+        lake = open_lake(settings, context.run.run_id)
         yield from materialize_days(context, lake, TABLES, compute, _no_rejects)
 
     return traces

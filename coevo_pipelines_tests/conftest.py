@@ -1,0 +1,38 @@
+"""What tests share: a clean environment, small lakes, and the sample run once for all who only read it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coevo_pipelines.lake.store import Lake
+from coevo_pipelines.settings import Settings, load_settings
+from coevo_pipelines_tests.runs import DAYS
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
+    """No COEVO_* variable, token or DAGSTER_HOME of the caller may reach a test."""
+    names = ("GITHUB_TOKEN", "HF_TOKEN", "OPENALEX_API_KEY", "DAGSTER_HOME")
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COEVO_") or name in names}
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a lake that holds the three days of the sample, made as one range. Read only."""
+    from coevo_pipelines.orchestration.run import run_days
+
+    settings = load_settings(lake=tmp_path_factory.mktemp("sample") / "lake")
+    outcome = run_days(settings, DAYS[0], DAYS[-1])
+    assert outcome.success, outcome.failures
+    return settings

@@ -1,0 +1,81 @@
+"""The DuckDB file: complete, commented, portable, and never in anyone's way."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from coevo_pipelines.lake import catalog
+from coevo_pipelines.lake.assets import wrong_row_counts
+from coevo_pipelines.lake.schemas import TABLES
+from coevo_pipelines.lake.store import Lake
+from coevo_pipelines.settings import Settings
+
+
+def test_rows_are_those_of_the_partitions(sample: Settings) -> None:
+    lake = Lake(sample.lake_root)
+    with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
+        assert wrong_row_counts(connection) == []
+        rows = connection.execute("SELECT count(*) FROM traces.works").fetchall()[0][0]
+    assert rows == lake.scan("traces.works", upto=date(2019, 3, 27)).collect().height > 150
+
+
+def test_every_table_and_column_is_commented(sample: Settings) -> None:
+    tables_sql = "SELECT schema_name || '.' || table_name, comment FROM duckdb_tables()"
+    bare_sql = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL"
+    with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
+        tables = dict(connection.execute(tables_sql).fetchall())
+        bare = connection.execute(bare_sql).fetchall()
+    assert set(tables) == {*TABLES, "lake.commits"}
+    assert all(tables.values())
+    assert bare == []
+
+
+def test_it_works_from_anywhere_without_the_lake(sample: Settings, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere.duckdb"
+    shutil.copy(sample.lake_root / catalog.CATALOG, moved)
+    with duckdb.connect(str(moved), read_only=True) as connection:
+        edges = connection.execute("SELECT count(*) FROM citations.edges").fetchall()[0][0]
+        as_of = connection.execute("SELECT count(*) FROM citations.edges_as_of(DATE '2019-03-27')").fetchall()[0][0]
+    assert edges == as_of > 100
+
+
+def test_a_stub_of_one_day_is_resolved_as_of_a_later_one(sample: Settings) -> None:
+    question = (
+        "SELECT target_is_stub FROM citations.edges_as_of(?) WHERE target = 'hf:dataset/coevo-sample/ant-trail-maps'"
+    )
+    with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
+        before = connection.execute(question, [date(2019, 3, 26)]).fetchall()
+        after = connection.execute(question, [date(2019, 3, 27)]).fetchall()
+    assert (before, after) == ([(True,)], [(False,)])
+
+
+def test_a_reader_keeps_its_view_while_the_catalog_is_replaced(lake: Lake) -> None:
+    day = date(2026, 1, 5)
+    lake.write("traces.works", day, TABLES["traces.works"].empty())
+    path = catalog.build(lake)
+    with catalog.open_catalog(path) as reader:
+        before = reader.execute("SELECT count(*) FROM lake.commits").fetchall()
+        lake.write("traces.works", date(2026, 1, 6), TABLES["traces.works"].empty())
+        catalog.build(lake)
+        assert reader.execute("SELECT count(*) FROM lake.commits").fetchall() == before == [(1,)]
+    # DuckDB gives one process one view of a path for as long as a connection is open: look anew.
+    with catalog.open_catalog(path) as reader:
+        assert reader.execute("SELECT count(*) FROM lake.commits").fetchall() == [(2,)]
+
+
+def test_leftovers_of_a_killed_build_are_removed(lake: Lake) -> None:
+    lake.root.mkdir()
+    (lake.root / f".{catalog.CATALOG}.dead").write_bytes(b"half")
+    (lake.root / f".{catalog.CATALOG}.dead.wal").write_bytes(b"half")
+    catalog.build(lake)
+    assert [path.name for path in lake.root.glob(f".{catalog.CATALOG}*")] == []
+
+
+def test_without_a_catalog_the_way_out_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="coevo run"):
+        catalog.open_catalog(tmp_path / catalog.CATALOG)

@@ -1,0 +1,36 @@
+"""Helpers around whole runs: the sample's days, the real command, digests of a lake."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+DAYS = (date(2019, 3, 25), date(2019, 3, 26), date(2019, 3, 27))
+ROOT = Path(__file__).parent.parent
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The caller's environment without settings of its own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("COEVO_", "DAGSTER_"))}
+    return kept | {"NO_COLOR": "1", "COLUMNS": "200"} | extra
+
+
+def coevo(*arguments: str, cwd: Path | None = None, **extra: str) -> subprocess.CompletedProcess[str]:
+    """The real command in a process of its own."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, cwd=cwd, env=environment(**extra), timeout=200
+    )
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "coevo_pipelines.cli", *arguments]
+
+
+def derived_digests(lake: Path) -> dict[str, str]:
+    """sha256 by path of every derived Parquet file."""
+    files = [path for stage in ("traces", "citations") for path in sorted((lake / stage).rglob("part.parquet"))]
+    return {str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -62,9 +62,6 @@ def main() -> None:
     """Entry point: errors become one line with the way out; `--debug` shows the trace."""
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        print("interrupted: what was committed stays, the next run goes on from there", file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         if "--debug" in sys.argv:
             raise
@@ -114,7 +111,7 @@ def run(
     What is complete already is not asked again; what is missing is. A run that is interrupted or killed
     leaves a clean lake, and the next one goes on from there. Exit code 1 when a source is incomplete.
     """
-    from coevo_pipelines.terminal import json_out, progress, show_outcome
+    from coevo_pipelines.terminal import json_out, progress, say, show_outcome
     from coevo_pipelines.windows import days_between
 
     settings = _settings(lake, source)
@@ -128,7 +125,11 @@ def run(
         from coevo_pipelines.orchestration.resources import open_lake
         from coevo_pipelines.orchestration.run import run_days
 
-        outcome = run_days(settings, first, last)
+        try:
+            outcome = run_days(settings, first, last)
+        except KeyboardInterrupt:
+            say("interrupted: what was committed stays, the next run goes on from there", error=True)
+            raise typer.Exit(130) from None
         snapshot = open_lake(settings).snapshot()
     incomplete = [
         commit

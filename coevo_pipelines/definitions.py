@@ -12,7 +12,7 @@ from coevo_pipelines.traces.assets import trace_assets
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything, for the given settings."""
-    job = daily_snapshot(settings)
+    job = daily_snapshot()
     return dg.Definitions(
         assets=[
             *scrape_assets(settings),

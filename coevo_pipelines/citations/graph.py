@@ -91,8 +91,9 @@ def representatives(facts: Facts) -> Table:
     else:
         raise RuntimeError(f"identity clusters longer than {_MOST_ROUNDS} links as of {facts.day}")
     appeared = facts.works.group_by("work_id").agg(created_at=_.created_at.min())
-    # An identifier is as old as the first work that has it or asserts it.
+    # An identifier is as old as its own work; one without a trace, as the first work that asserts it.
     beside = pairs.join(appeared, pairs.b == appeared.work_id).select(work_id=_.a, created_at=_.created_at)
+    beside = beside.anti_join(appeared, "work_id")
     oldest = appeared.union(beside).group_by("work_id").agg(created_at=_.created_at.min())
     ranked = labels.left_join(oldest, labels.id == oldest.work_id).select(
         "id", "label", "created_at", preference=_preference(labels.id)

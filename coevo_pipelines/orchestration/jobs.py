@@ -6,19 +6,15 @@ from typing import Any
 
 import dagster as dg
 
-from coevo_pipelines.orchestration.partitions import daily
-from coevo_pipelines.settings import Settings
-
 DAILY_SNAPSHOT = "daily_snapshot"
 HOUR_UTC = 2  # well after midnight everywhere that counts for UTC days, well inside the grace period
 
 
-def daily_snapshot(settings: Settings) -> Any:
+def daily_snapshot() -> Any:
     """The job that makes a day, or a range of days, of everything."""
     return dg.define_asset_job(
         DAILY_SNAPSHOT,
         selection=dg.AssetSelection.all(),
-        partitions_def=daily(settings),
         description="A day's snapshot: scrape every source, normalize, link, rebuild the catalog.",
     )
 

@@ -20,6 +20,7 @@ from coevo_pipelines.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+_INTERRUPTS = {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
 _INSTANCE_CONFIG = "telemetry:\n  enabled: false\n"
 
 
@@ -99,7 +100,7 @@ def _outcome(result: dg.ExecuteInProcessResult, total_seconds: float) -> Outcome
         elif event.is_step_failure:
             error = event.step_failure_data.error
             failures.append(Failure(step, _root_message(error)))
-            if error is not None and "KeyboardInterrupt" in str(error.cls_name):
+            if error is not None and error.cls_name in _INTERRUPTS:
                 raise KeyboardInterrupt
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data

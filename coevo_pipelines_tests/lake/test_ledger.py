@@ -59,9 +59,9 @@ def test_range_digests_depend_on_the_current_partitions_alone(writes: list[tuple
     fresh = Index()
     for day, sha256 in sorted(latest.items()):
         fresh.apply(commit(f"2026-01-{day:02}", sha256))
-    day = f"2026-01-{upto:02}"
-    assert index.upto("traces.works", day) == fresh.upto("traces.works", day)
-    assert index.upto("traces.works", day).partitions == sum(d <= upto for d in latest)
+    last = f"2026-01-{upto:02}"
+    assert index.upto("traces.works", last) == fresh.upto("traces.works", last)
+    assert index.upto("traces.works", last).partitions == sum(d <= upto for d in latest)
 
 
 def test_a_copied_index_does_not_see_later_commits() -> None:

@@ -1,0 +1,38 @@
+# Needs Python 3.11+, git and make. Everything else is installed into .venv, as uv.lock says.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test dev lint clean setup
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+setup: $(STAMP)  ## install everything into .venv
+
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "coevo needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras --inexact --quiet --python $(BIN)/python
+	@touch $(STAMP)
+
+run: setup  ## the whole pipeline, offline, on three days of the bundled sample
+	@$(BIN)/coevo run --source sample --date 2019-03-25 --to 2019-03-27
+
+test: setup  ## all tests
+	@$(BIN)/python -m pytest
+
+dev: setup  ## the Dagster UI on http://127.0.0.1:3000
+	@mkdir -p data_lake/.dagster
+	DAGSTER_HOME=$(CURDIR)/data_lake/.dagster $(BIN)/dagster dev -w workspace.yaml
+
+lint: setup  ## formatting, lint, types, lock file
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/uv lock --check --quiet
+
+clean:  ## remove the environment and caches; the lake stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

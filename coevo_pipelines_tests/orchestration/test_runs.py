@@ -1,0 +1,171 @@
+"""Whole runs: any order of days gives the same bytes, nothing that interrupts them harms the lake."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from coevo_pipelines.lake.store import Lake
+from coevo_pipelines.lake.verify import verify
+from coevo_pipelines.orchestration.run import run_days
+from coevo_pipelines.settings import Settings, load_settings
+from coevo_pipelines_tests.runs import DAYS, coevo, command, derived_digests, environment
+
+
+def run_in_order(root: Path, days: Iterable[date]) -> Settings:
+    settings = load_settings(lake=root)
+    for day in days:
+        outcome = run_days(settings, day, day)
+        assert outcome.success, outcome.failures
+    return settings
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)], ids=["one by one", "in reverse"])
+def test_any_order_of_days_gives_the_bytes_of_the_range(
+    sample: Settings, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    settings = run_in_order(tmp_path / "lake", [DAYS[n] for n in order])
+    assert derived_digests(settings.lake_root) == derived_digests(sample.lake_root)
+    assert verify(settings.lake_root).findings == ()
+
+
+def test_a_second_run_changes_no_byte_and_commits_nothing(sample: Settings, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(sample.lake_root, root)
+    before, commits = derived_digests(root), verify(root).commits
+    outcome = run_days(load_settings(lake=root), DAYS[0], DAYS[-1])
+    assert outcome.success
+    assert derived_digests(root) == before
+    assert verify(root).commits == commits
+
+
+def test_two_runs_for_different_dates_at_once(sample: Settings, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    runs = [
+        subprocess.Popen(
+            command("run", "--date", str(day), "--lake", str(root), "--json"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path,
+        )
+        for day in (DAYS[0], DAYS[1])
+    ]  # fmt: skip
+    for run in runs:
+        out, err = run.communicate(timeout=200)
+        assert run.returncode == 0, err
+        assert json.loads(out)["success"]
+    run_in_order(root, [DAYS[2]])
+    assert derived_digests(root) == derived_digests(sample.lake_root)
+    assert verify(root).findings == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_moment(sample: Settings, tmp_path: Path, seed: int) -> None:
+    """SIGKILL while it writes; the lake verifies at once, and the next run completes it to the same bytes."""
+    root = tmp_path / "lake"
+    arguments = ("run", "--date", str(DAYS[0]), "--to", str(DAYS[2]), "--lake", str(root))
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), cwd=tmp_path
+    )
+    chance = random.Random(seed)
+    wait_for = chance.choice([".journal", "scrapes", "traces", "citations"])
+    while process.poll() is None and not (root / wait_for).exists():
+        time.sleep(0.01)
+    time.sleep(chance.random() * 0.8)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert verify(root).findings == ()
+    again = coevo(*arguments, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert derived_digests(root) == derived_digests(sample.lake_root)
+    assert verify(root).findings == ()
+    assert not list(root.rglob(".writing-*"))
+
+
+def test_interrupted_by_the_user(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    process = subprocess.Popen(
+        command("run", "--date", str(DAYS[0]), "--to", str(DAYS[2]), "--lake", str(root)),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path,
+    )  # fmt: skip
+    while process.poll() is None and not (root / "scrapes" / "github").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert "interrupted: what was committed stays" in err
+    assert verify(root).findings == ()
+
+
+def test_a_reader_of_the_catalog_neither_fails_nor_blocks_a_run(sample: Settings, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(sample.lake_root, root)
+    with duckdb.connect(str(root / "coevo.duckdb"), read_only=True) as reader:
+        before = reader.execute("SELECT count(*), max(committed_at) FROM lake.commits").fetchall()
+        run = coevo("run", "--date", "2019-03-28", "--lake", str(root), cwd=tmp_path)
+        assert run.returncode == 0, run.stderr
+        assert reader.execute("SELECT count(*), max(committed_at) FROM lake.commits").fetchall() == before
+    after = coevo("query", "SELECT max(date) AS d FROM lake.commits", "--format", "csv", "--lake", str(root))
+    assert after.stdout.split() == ["d", "2019-03-28"]
+
+
+def test_live_without_a_network_says_one_line_a_source_and_loses_nothing(tmp_path: Path) -> None:
+    """The live path is the sample path with other base urls; here they lead nowhere."""
+    urls = {
+        f"COEVO_SOURCES__{name.upper()}__BASE_URL": "http://127.0.0.1:9"
+        for name in ("arxiv", "github", "huggingface", "openalex")
+    }
+    quick = {"COEVO_HTTP__BACKOFF_S": "0.01", "COEVO_HTTP__RETRIES": "1"}
+    slow = {f"COEVO_SOURCES__{n.upper()}__MIN_INTERVAL_S": "0" for n in ("arxiv", "github", "huggingface", "openalex")}
+    run = coevo("run", "--date", "2026-01-01", "--source", "live", cwd=tmp_path, **urls, **quick, **slow)
+    assert run.returncode == 1, run.stderr
+    lines = [line for line in run.stderr.splitlines() if line.startswith("incomplete: ")]
+    assert [line.split(":")[1].strip() for line in lines] == [
+        f"scrapes.{name} date=2026-01-01" for name in ("arxiv", "github", "huggingface", "openalex")
+    ]
+    assert all("Connection refused" in line for line in lines)
+    root = tmp_path / "data_lake" / "live"
+    report = verify(root)
+    assert report.findings == ()
+    lake = Lake(root)
+    tried = lake.scan("scrapes.arxiv", on=date(2026, 1, 1)).collect()
+    assert tried["status"].to_list() == [None]
+    assert lake.scan("citations.edges", on=date(2026, 1, 1)).collect().height == 0
+    present = lake.committed("traces.works", date(2026, 1, 1))
+    assert present is not None
+    assert not present.complete
+    status = json.loads(coevo("status", "--source", "live", "--json", cwd=tmp_path).stdout)
+    assert all(row["incomplete"] == ["2026-01-01"] for row in status["tables"])
+
+
+def test_an_incomplete_day_is_filled_by_the_next_run(sample: Settings, tmp_path: Path) -> None:
+    """OpenAlex is down for the first run; the second asks only for what is missing, as a second capture."""
+    root = tmp_path / "lake"
+    day = DAYS[1]
+    lake = Lake(root)
+    settings = load_settings(lake=root)
+    from coevo_pipelines.orchestration.resources import open_lake
+    from coevo_pipelines.scrapes.assets import _append
+    from coevo_pipelines.scrapes.collect import Capture
+
+    open_lake(settings)
+    _append(lake, "scrapes.openalex", day, Capture((), "https://api.openalex.org: it was down"))
+    run_in_order(root, [DAYS[0], day, DAYS[2]])
+    assert derived_digests(root) == derived_digests(sample.lake_root)
+    present = lake.committed("scrapes.openalex", day)
+    assert present is not None
+    assert present.complete
+
+
+def test_sample_and_live_never_share_a_lake(sample: Settings) -> None:
+    run = coevo("run", "--date", "2026-01-01", "--source", "live", "--lake", str(sample.lake_root))
+    assert run.returncode == 1
+    assert "holds the sample world and the settings say live: choose another folder with --lake" in run.stderr

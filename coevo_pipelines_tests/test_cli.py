@@ -1,0 +1,160 @@
+"""The command as a user types it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coevo_pipelines.settings import Settings
+from coevo_pipelines_tests.runs import coevo, environment
+
+
+def test_help_answers_without_the_heavy_packages() -> None:
+    """What keeps `coevo --help` under half a second is what it does not import."""
+    code = (
+        "import sys; sys.argv = ['coevo', '--help']\n"
+        "from coevo_pipelines.cli import app\n"
+        "try: app()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'dagster', 'polars', 'duckdb', 'pyarrow', 'ibis', 'numpy', 'pydantic', 'requests'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    assert "coevo run --date" in found.stdout
+    assert found.stdout.splitlines()[-1] == "LOADED []"
+
+
+@pytest.mark.parametrize("name", ["run", "verify", "query", "status", "catalog", "settings"])
+def test_every_command_explains_itself(name: str) -> None:
+    found = coevo(name, "--help")
+    assert found.returncode == 0
+    assert len(found.stdout.splitlines()) > 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--date", "yesterday"), "'yesterday' is not a date: write it as YYYY-MM-DD"),
+        (("run", "--date", "2019-03-24"), "2019-03-24 is before the lake's first partition 2019-03-25"),
+        (("run", "--date", "2999-01-01"), "2999-01-01 is not over yet (UTC)"),
+        (("run", "--date", "2019-03-27", "--to", "2019-03-25"), "the range ends (2019-03-25) before it starts"),
+        (("verify",), "is not a lake (it has no ledger)"),
+        (("query", "SELECT 1"), "does not exist: run `coevo run`"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    found = coevo(*arguments, "--lake", str(tmp_path / "nothing"), cwd=tmp_path)
+    assert found.returncode == 2, found.stderr
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_verify_exit_codes(sample: Settings, tmp_path: Path) -> None:
+    import shutil
+
+    root = tmp_path / "lake"
+    shutil.copytree(sample.lake_root, root)
+    good = coevo("verify", "--lake", str(root))
+    assert good.returncode == 0
+    assert "all agree" in good.stdout
+    victim = root / "citations" / "edges" / "date=2019-03-25" / "part.parquet"
+    victim.write_bytes(victim.read_bytes().replace(b"PAR1", b"PAR2", 1))
+    bad = coevo("verify", "--lake", str(root))
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("citations.edges date=2019-03-25: sha256: expected ")
+    as_json = json.loads(coevo("verify", "--lake", str(root), "--json").stdout)
+    assert as_json["findings"][0]["file"] == "citations/edges/date=2019-03-25/part.parquet"
+
+
+def test_query_formats(sample: Settings) -> None:
+    sql = "SELECT node_id, is_stub, title FROM citations.nodes ORDER BY node LIMIT 2"
+    lake = ("--lake", str(sample.lake_root))
+    listed = json.loads(coevo("query", sql, "--format", "json", *lake).stdout)
+    table = list(csv.DictReader(io.StringIO(coevo("query", sql, "-f", "csv", *lake).stdout)))
+    shown = coevo("query", sql, *lake).stdout
+    assert [row["node_id"] for row in listed] == [row["node_id"] for row in table]
+    assert listed[0]["is_stub"] is False
+    assert all(row["node_id"] in shown for row in listed)
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM traces.works", "CREATE TABLE t (a INT)", "SELECT * FROM nonsense", "SELEC"]
+)
+def test_query_is_read_only_and_explains_errors(sample: Settings, sql: str) -> None:
+    found = coevo("query", sql, "--lake", str(sample.lake_root))
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: ")
+    assert "Traceback" not in found.stderr
+
+
+def test_debug_shows_the_trace(sample: Settings) -> None:
+    found = coevo("query", "SELEC", "--lake", str(sample.lake_root), "--debug")
+    assert "Traceback" in found.stderr
+
+
+def test_status_counts_what_is_there(sample: Settings) -> None:
+    status = json.loads(coevo("status", "--lake", str(sample.lake_root), "--json").stdout)
+    works = next(row for row in status["tables"] if row["table"] == "traces.works")
+    assert (works["partitions"], works["observed"], works["incomplete"], works["stale"]) == (3, 3, [], [])
+    assert "This is the bundled sample" in coevo("status", "--lake", str(sample.lake_root)).stdout
+
+
+def test_catalog_is_rebuilt_from_the_parquet_files(sample: Settings, tmp_path: Path) -> None:
+    import shutil
+
+    root = tmp_path / "lake"
+    shutil.copytree(sample.lake_root, root)
+    (root / "coevo.duckdb").unlink()
+    assert coevo("catalog", "--lake", str(root)).returncode == 0
+    assert coevo("query", "FROM citations.edges", "--lake", str(root)).returncode == 0
+
+
+def test_settings_show_the_file_the_environment_and_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "coevo.toml").write_text('grace_hours = 12\n[sources.arxiv]\npage_size = 77\ntoken = "planted-1"\n')
+    found = coevo("settings", cwd=tmp_path, COEVO_SOURCES__OPENALEX__TOKEN="planted-2", GITHUB_TOKEN="planted-3")
+    assert "grace_hours = 12" in found.stdout
+    assert "sources.arxiv.page_size = 77" in found.stdout
+    assert 'sources.github.token = "**********"' in found.stdout
+    assert "planted" not in found.stdout
+    over = coevo("settings", "--json", cwd=tmp_path, COEVO_GRACE_HOURS="3")
+    assert json.loads(over.stdout)["grace_hours"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grace_hours = 'two'", "grace_hours: Input should be a valid integer"),
+        ("nonsense = 1", "nonsense: Extra inputs are not permitted"),
+        ("[sources.zenodo]\npage_size = 1", "unknown source 'zenodo'; known: arxiv, github, huggingface, openalex"),
+        ("grace_hours = ", "not valid TOML"),
+        ("topics = []", "topics is empty"),
+    ],
+)
+def test_a_wrong_settings_file_is_explained(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "coevo.toml").write_text(text)
+    found = coevo("settings", cwd=tmp_path)
+    assert found.returncode == 2, found.stderr
+    assert message in found.stderr
+    assert "coevo.toml" in found.stderr
+
+
+def test_a_second_topic_needs_no_code(tmp_path: Path) -> None:
+    (tmp_path / "coevo.toml").write_text('[[topics]]\nname = "cellular-automata"\nterms = ["grey wolf"]\n')
+    run = coevo("run", "--date", "2019-03-25", "--json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    titles = coevo(
+        "query",
+        "SELECT title FROM traces.works WHERE list_contains(topics, 'cellular-automata')",
+        "-f",
+        "json",
+        cwd=tmp_path,
+    )
+    found = [row["title"].lower() for row in json.loads(titles.stdout)]
+    assert found
+    assert all("grey wolf" in title for title in found)

@@ -26,6 +26,7 @@ test: setup  ## all tests
 
 dev: setup  ## the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p data_lake/.dagster
+	@test -f data_lake/.dagster/dagster.yaml || printf 'telemetry:\n  enabled: false\n' > data_lake/.dagster/dagster.yaml
 	DAGSTER_HOME=$(CURDIR)/data_lake/.dagster $(BIN)/dagster dev -w workspace.yaml
 
 lint: setup  ## formatting, lint, types, lock file

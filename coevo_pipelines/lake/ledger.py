@@ -96,11 +96,13 @@ def parse_line(line: bytes, number: int) -> Commit:
     """One ledger line; LedgerError naming the line when it is damaged or its hash is wrong."""
     try:
         record = json.loads(line)
-        commit = Commit(**{**record, "inputs": tuple(Input(**i) for i in record["inputs"])})
-    except (ValueError, TypeError, KeyError) as error:
+        found = record.pop("hash")
+        expected = hashlib.sha256(canonical(record)).hexdigest()
+        record["inputs"] = tuple(Input(**given) for given in record["inputs"])
+        commit = Commit(**record, hash=found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise LedgerError(f"ledger line {number}: not a ledger entry ({error})") from error
-    expected = seal(commit).hash
-    if commit.hash != expected:
+    if found != expected:
         raise LedgerError(
             f"ledger line {number} ({commit.table} date={commit.date}): hash expected {expected}, found {commit.hash}"
         )

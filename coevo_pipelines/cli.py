@@ -21,14 +21,20 @@ app = typer.Typer(
     name="coevo",
     no_args_is_help=True,
     add_completion=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # importing rich for the help page would take longer than all the rest of it
     pretty_exceptions_enable=False,
     help="""Daily, checkable snapshots of open research, from raw bytes to DuckDB.
 
-    A day is scraped ([bold]scrapes[/]), normalized ([bold]traces[/]) and linked into one citation and lineage
-    graph ([bold]citations[/]); every table is a Parquet file a day under the lake, and one DuckDB file.""",
-    epilog="""Try:  [bold]coevo run --date 2019-03-25 --to 2019-03-27[/]   (offline, on the bundled sample)
-    then  [bold]coevo status[/],  [bold]coevo query "FROM citations.edges LIMIT 5"[/],  [bold]coevo verify[/].""",
+    A day is scraped (scrapes), normalized (traces) and linked into one citation and lineage graph
+    (citations). Every table is one Parquet file a day in the lake, and all of it one DuckDB file.
+
+    \b
+    Try, offline, on the bundled sample:
+      coevo run --date 2019-03-25 --to 2019-03-27
+      coevo status
+      coevo query "FROM citations.edges LIMIT 5"
+      coevo verify
+    """,
 )
 
 

@@ -95,7 +95,7 @@ class Http(BaseModel):
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     retries: int = Field(default=4, ge=0, description="repeats after 429, 5xx or a broken connection")
-    backoff_s: float = Field(default=2.0, ge=0, description="first pause; doubles each time")
+    backoff_s: float = Field(default=1.0, ge=0, description="first pause; doubles each time")
     retry_after_cap_s: float = Field(default=120.0, ge=0, description="longest Retry-After that is waited for")
     max_body_mb: int = Field(default=64, ge=1, description="a larger answer is cut off and recorded as an error")
     contact: str = Field(default="", description="e-mail or URL for the User-Agent, as the services ask for")

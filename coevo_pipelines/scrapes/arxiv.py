@@ -114,9 +114,9 @@ def _parse_entry(entry: Element, traces: Traces) -> None:
         name = _text(author, f"{ATOM}name")
         if name:
             traces.person(work_id, "author", position, created_at, name=identifiers.decode_latex(name))
-    doi = _text(entry, f"{ARXIV}doi")
-    if doi:
-        traces.identity(work_id, identifiers.doi(doi), created_at, "arxiv:doi")
+    given = _text(entry, f"{ARXIV}doi")
+    if given and (doi := traces.read(f"{work_id} doi", identifiers.doi, given)):
+        traces.identity(work_id, doi, created_at, "arxiv:doi")
 
 
 def _text(node: Element, path: str) -> str | None:

@@ -78,8 +78,10 @@ def scrape_day(name: str, day: date, lake: Lake, settings: Settings) -> Written:
             capture = collect(name, settings.window(day), settings, where, journal)
         written = _append(lake, table, day, capture)
         journal.remove()
-    state = "complete" if capture.complete else f"incomplete ({capture.reason})"
-    log.info("scrapes %s: %s %d exchanges, %s", day, name, len(capture.exchanges), state)
+    if capture.complete:
+        log.info("scrapes %s: %s %d exchanges", day, name, len(capture.exchanges))
+    else:
+        log.warning("scrapes %s: %s incomplete: %s", day, name, capture.reason)
     return written
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import requests
@@ -14,8 +13,6 @@ from coevo_pipelines.scrapes.sources import source as source_module
 from coevo_pipelines.settings import Settings
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.windows import Window
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,4 @@ def collect(name: str, window: Window, settings: Settings, endpoint: Endpoint, j
     reason = "; ".join(scrape.shortfalls[:3])
     if len(scrape.shortfalls) > 3:
         reason += f"; and {len(scrape.shortfalls) - 3} more"
-    if reason:
-        log.warning("%s %s is incomplete: %s", name, window.day, reason)
     return Capture(tuple(journal.exchanges), reason)

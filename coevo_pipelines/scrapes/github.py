@@ -129,7 +129,10 @@ def parse(exchange: Exchange, traces: Traces) -> None:
         body = json_object(exchange.body)
         if body.get("incomplete_results"):
             traces.reject("search", "the search timed out (incomplete_results)")
-        for number, item in enumerate(body.get("items") or []):
+        items = body.get("items")
+        if not isinstance(items, list):
+            raise ParseError("the search result has no list 'items'")
+        for number, item in enumerate(items):
             with traces.item(f"items[{number}]"):
                 _parse_repository(item, traces)
     elif match := _README.search(path):

@@ -8,9 +8,10 @@ and reading stops at the window's start. Likes and downloads are of now only. `c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _LISTING = re.compile(r"/api/(models|datasets|spaces)$")
 _CARD = re.compile(r"^/(?:(datasets|spaces)/)?([^/]+/[^/]+)/raw/main/README\.md$")
-_RELATION = re.compile(r"^base_model:(?:(finetune|quantized|adapter|merge):)?(.+/.+)$")
+_RELATION = re.compile(r"^(?:finetune|quantized|adapter|merge):(.+)$")
 
 
 def fetch(scrape: Scrape) -> None:
@@ -153,25 +154,36 @@ def _parse_item(kind: str, item: Any, traces: Traces) -> None:
     card = item.get("cardData")
     if isinstance(card, dict):
         for field, relation, of in (("base_model", "derives_from", "model"), ("datasets", "trained_on", "dataset")):
+            convert = partial(identifiers.huggingface, of)
             for named in _as_list(card.get(field)):
-                if "/" in named:
-                    target = identifiers.huggingface(of, named)
-                    traces.reference(work_id, target, relation, created_at, f"card {field}: {named}")
+                evidence = f"card {field}: {named}"
+                if target := traces.read(f"{work_id} {evidence}", convert, named):
+                    traces.reference(work_id, target, relation, created_at, evidence)
 
 
 def _reference_of_tag(work_id: str, kind: str, tag: str, at: datetime, traces: Traces) -> None:
-    evidence = f"tag {tag}"
-    if match := _RELATION.match(tag):
-        traces.reference(work_id, identifiers.huggingface("model", match[2]), "derives_from", at, evidence)
-    elif tag.startswith("dataset:") and "/" in tag:
+    scheme, _, named = tag.partition(":")
+    convert: Callable[[Any], str]
+    if scheme == "base_model":
+        match = _RELATION.match(named)
+        named = match[1] if match else named
+        relation, convert = "derives_from", partial(identifiers.huggingface, "model")
+    elif scheme == "dataset":
         # A dataset's own `dataset:` tag names what it was made from.
         relation = "derives_from" if kind == "dataset" else "trained_on"
-        target = identifiers.huggingface("dataset", tag.removeprefix("dataset:"))
-        traces.reference(work_id, target, relation, at, evidence)
-    elif tag.startswith("arxiv:"):
-        traces.reference(work_id, identifiers.arxiv(tag)[0], "cites", at, evidence)
-    elif tag.startswith("doi:"):
-        traces.reference(work_id, identifiers.doi(tag), "cites", at, evidence)
+        convert = partial(identifiers.huggingface, "dataset")
+    elif scheme == "arxiv":
+        relation, convert = "cites", _arxiv
+    elif scheme == "doi":
+        relation, convert = "cites", identifiers.doi
+    else:
+        return
+    if target := traces.read(f"{work_id} tag {tag}", convert, named):
+        traces.reference(work_id, target, relation, at, f"tag {tag}")
+
+
+def _arxiv(text: Any) -> str:
+    return identifiers.arxiv(text)[0]
 
 
 def _as_list(value: Any) -> list[str]:

@@ -77,7 +77,7 @@ def _parse_work(record: Any, traces: Traces) -> None:
     if created_at not in traces.window:
         traces.outside(work_id)
         return
-    title = record.get("title")
+    title = " ".join(str(record.get("title") or "").split())
     if not title:
         raise ParseError(f"{work_id} has no title")
     labels = [topic.get("display_name") for topic in record.get("topics") or [] if isinstance(topic, dict)]
@@ -88,7 +88,7 @@ def _parse_work(record: Any, traces: Traces) -> None:
         kind="dataset" if record.get("type") in _DATASETS else "paper",
         event="created",
         event_at=created_at,
-        title=" ".join(str(title).split()),
+        title=title,
         created_at=created_at,
         status="withdrawn" if record.get("is_retracted") else "active",
         license=location.get("license"),
@@ -96,15 +96,15 @@ def _parse_work(record: Any, traces: Traces) -> None:
         url=f"https://openalex.org/{work_id.removeprefix('openalex:')}",
         fields=[label for label in labels if label],
         tags=[keyword for keyword in keywords if keyword],
-        text=str(title),
+        text=title,
     )
     traces.metric(work_id, "citations", record.get("cited_by_count"))
-    if record.get("doi"):
-        traces.identity(work_id, identifiers.doi(record["doi"]), created_at, "openalex:doi")
+    if record.get("doi") and (doi := traces.read(f"{work_id} doi", identifiers.doi, record["doi"])):
+        traces.identity(work_id, doi, created_at, "openalex:doi")
     for position, authorship in enumerate(record.get("authorships") or [], start=1):
         author = authorship.get("author") or {}
         name = author.get("display_name") or authorship.get("raw_author_name")
-        account = identifiers.openalex(author["id"]) if author.get("id") else None
+        account = author.get("id") and traces.read(f"{work_id} author {position}", identifiers.openalex, author["id"])
         if name or account:
             traces.person(
                 work_id, "author", position, created_at,
@@ -112,4 +112,5 @@ def _parse_work(record: Any, traces: Traces) -> None:
             )  # fmt: skip
     for index, cited in enumerate(record.get("referenced_works") or []):
         evidence = f"referenced_works[{index}]"
-        traces.reference(work_id, identifiers.openalex(cited), "cites", created_at, evidence)
+        if target := traces.read(f"{work_id} {evidence}", identifiers.openalex, cited):
+            traces.reference(work_id, target, "cites", created_at, evidence)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
+_WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection\([^)]*\)): ")
 
 
 class SourceDown(Exception):
@@ -54,7 +56,9 @@ class Endpoint:
     now: Callable[[], datetime]
 
     def stored_url(self, url: str) -> str:
-        return url.replace(self.base_url, self.label) if self.label != self.base_url else url
+        if self.base_url.startswith("https://"):
+            url = url.replace(f"{self.base_url}:443/", f"{self.base_url}/")  # PyGithub spells the port out
+        return url.replace(self.base_url, self.label)
 
 
 class RateLimiter:
@@ -138,7 +142,8 @@ class RecordingAdapter(HTTPAdapter):
             pause = self.http.backoff_s * 2 ** (attempt - 1) if wait is None else wait
             if attempt == attempts or pause > self.http.retry_after_cap_s:
                 break
-            log.info("%s: %s, attempt %d of %d, waiting %.0f s", stored_url, failure, attempt, attempts, pause)
+            page = stored_url.partition("?")[0]
+            log.info("%s: %s, attempt %d of %d, next in %.0f s", page, failure, attempt, attempts, pause)
             self._sleep(pause)
         if wait is not None and wait > self.http.retry_after_cap_s:
             failure += f", asks to wait {wait:.0f} s (cap {self.http.retry_after_cap_s:.0f} s)"
@@ -243,4 +248,4 @@ def _plain(error: BaseException) -> str:
             break
         error = inner
         text = str(error)
-    return f"{type(error).__name__}: {text.rpartition('>: ')[2] or text}"
+    return f"{type(error).__name__}: {_WHERE.sub('', text)}"

@@ -11,24 +11,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 from coevo_pipelines.traces.errors import ParseError
 
+_ARCHIVES = (
+    "acc-phys|adap-org|alg-geom|ao-sci|astro-ph|atom-ph|bayes-an|chao-dyn|chem-ph|cmp-lg|comp-gas|cond-mat|cs|"
+    "dg-ga|funct-an|gr-qc|hep-ex|hep-lat|hep-ph|hep-th|math|math-ph|mtrl-th|nlin|nucl-ex|nucl-th|patt-sol|"
+    "physics|plasm-ph|q-alg|q-bio|quant-ph|solv-int|supr-con"
+)
 _ARXIV = re.compile(
     r"(?:^|arxiv\.org/(?:abs|pdf|html)/|arxiv:\s*)"
-    r"(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?P<version>v\d+)?(?:\.pdf)?(?=$|[^\d.]|\.(?:\D|$))",
-    re.IGNORECASE,
+    r"(?:(?P<new>\d{4}\.\d{4,5})|(?P<archive>" + _ARCHIVES + r")(?:\.[A-Z]{2})?/(?P<old>\d{7}))"
+    r"(?P<version>v\d+)?(?:\.pdf)?(?=$|[^\d.]|\.(?:\D|$))",
+    re.IGNORECASE | re.ASCII,
 )
-_ARXIV_DOI = re.compile(r"^10\.48550/arxiv\.(.+)$", re.IGNORECASE)
-_DOI = re.compile(r"10\.\d{4,9}/[^\s\"'<>\\^`{|}\x00-\x1f]+")
-_GITHUB_NAME = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}$")
-_GITHUB_URL = re.compile(r"github\.com/([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]+)")
-_HF_NAME = re.compile(r"^(?:[\w.-]{1,96}/)?[\w.-]{1,96}$")
-_HF_URL = re.compile(r"(?:huggingface\.co|hf\.co)/(?:(datasets|spaces)/)?([\w.-]+/[\w.-]+)")
-_OPENALEX = re.compile(r"(?:^|/)([WA]\d{1,19})$")
-_ORCID = re.compile(r"(\d{4}-\d{4}-\d{4}-\d{3}[\dX])$")
+_BARE_ARXIV = re.compile(r"(?:arxiv:\s*)?[a-z.-]*/?[\d.]+(?:v\d+)?(?:\.pdf)?", re.IGNORECASE | re.ASCII)
+_ARXIV_DOI = re.compile(r"^10\.48550/arxiv(?:\.(.*))?$", re.IGNORECASE)
+# A SICI holds <...>; a link of Markdown ends the DOI, and so does the address of the next one.
+_DOI = re.compile(
+    r"10\.[0-9]{4,9}/(?:(?!\]\(|\)\]|[,;]+(?:https?:|10\.[0-9]{4,9}/))[^\s\"'<>\\^`{|}\x00-\x1f]|<[^\s<>/]*>(?=\d))+"
+)
+_GITHUB_NAME = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$")
+_GITHUB_URL = re.compile(r"(?<![\w.-])(?:www\.|raw\.)?github\.com[/:]([A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]+)")
+_HF_NAME = re.compile(r"^(?:(?!\.{1,2}/)[\w.-]{1,96}/)?(?!\.{1,2}$)[\w.-]{1,96}$")
+_HF_URL = re.compile(
+    r"(?<![\w.-])(?:www\.)?(?:huggingface\.co|hf\.co)/"
+    r"(?:datasets/([\w.-]+)(?![\w.-]|/[\w.-])|(?:(datasets|spaces)/)?([\w.-]+/[\w.-]+))"
+)
+_OPENALEX = re.compile(r"(?:^|/)([WA][0-9]{1,19})$")
+_ORCID = re.compile(r"(?:^|/)([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])$")
 
 # First path parts below github.com and huggingface.co that are pages, not owners.
 _GITHUB_PAGES = frozenset(
@@ -36,25 +50,35 @@ _GITHUB_PAGES = frozenset(
      "topics", "trending", "users"}
 )  # fmt: skip
 _HF_PAGES = frozenset(
-    {"blog", "docs", "join", "learn", "login", "models", "papers", "posts", "pricing", "settings", "tasks"}
-)
+    {"api", "blog", "chat", "collections", "datasets", "docs", "enterprise", "join", "learn", "login", "models",
+     "organizations", "papers", "posts", "pricing", "settings", "spaces", "tasks"}
+)  # fmt: skip
 
 
 def arxiv(text: Any) -> tuple[str, str | None]:
     """(`arxiv:…`, version such as `v2` or None) of an id, a URL or an `arxiv:` tag."""
-    match = _ARXIV.search(_string(text, "an arXiv identifier"))
-    if match is None:
+    written = _string(text, "an arXiv identifier")
+    match = _ARXIV.search(written)
+    is_address = "://" in written or written.lower().startswith("arxiv.org")
+    if match is None or not (is_address or _BARE_ARXIV.fullmatch(written)):
         raise ParseError(f"not an arXiv identifier: {_short(text)}")
     version = match["version"]
-    return f"arxiv:{match['id'].lower()}", version.lower() if version else None
+    return _arxiv_id(match), version.lower() if version else None
+
+
+def _arxiv_id(match: re.Match[str]) -> str:
+    bare = match["new"] or f"{match['archive']}/{match['old']}"
+    return f"arxiv:{bare.lower()}"
 
 
 def doi(text: Any) -> str:
     """`doi:…` in lower case from a bare DOI, a URL or a `doi:` tag; `arxiv:…` for a DOI of arXiv's own."""
-    match = _DOI.search(unquote(_string(text, "a DOI")))
-    if match is None:
+    written = _string(text, "a DOI")
+    # Only an address is percent-encoded: a bare DOI may hold a real '%'.
+    match = _DOI.search(unquote(written) if "://" in written else written)
+    bare = _trim(match[0]).lower() if match else ""
+    if not bare.partition("/")[2]:
         raise ParseError(f"not a DOI: {_short(text)}")
-    bare = _trim(match[0]).lower()
     own = _ARXIV_DOI.match(bare)
     return arxiv(own[1])[0] if own else f"doi:{bare}"
 
@@ -100,18 +124,20 @@ def in_text(text: str) -> Iterator[tuple[int, str]]:
         found: dict[str, None] = {}
         for match in _ARXIV.finditer(line):
             if match.start() or match[0].lower().startswith(("arxiv", "http")):
-                found[f"arxiv:{match['id'].lower()}"] = None
+                found[_arxiv_id(match)] = None
         for match in _DOI.finditer(line):
-            found[doi(match[0])] = None
+            with suppress(ParseError):
+                found[doi(f"https://doi.org/{match[0].removesuffix('.svg')}")] = None  # a badge's picture
         for match in _GITHUB_URL.finditer(line):
             name = _trim(match[1]).removesuffix(".git")
             if name.partition("/")[0].lower() not in _GITHUB_PAGES and _GITHUB_NAME.match(name):
                 found[github(name)] = None
         for match in _HF_URL.finditer(line):
-            name = _trim(match[2])
-            if name.partition("/")[0] not in _HF_PAGES and name.count("/") == 1 and not name.endswith("/"):
-                kind = {"datasets": "dataset", "spaces": "space"}.get(match[1], "model")
-                found[huggingface(kind, name)] = None
+            name = _trim(match[1] or match[3])
+            kind = "dataset" if match[1] else {"datasets": "dataset", "spaces": "space"}.get(match[2], "model")
+            if name.partition("/")[0] not in _HF_PAGES and not name.endswith("/"):
+                with suppress(ParseError):
+                    found[huggingface(kind, name)] = None
         yield from ((number, identifier) for identifier in found)
 
 
@@ -121,15 +147,21 @@ def decode_latex(name: str) -> str:
         return name
     from pylatexenc.latex2text import LatexNodes2Text
 
-    return " ".join(LatexNodes2Text().latex_to_text(name).split())
+    try:
+        return " ".join(LatexNodes2Text().latex_to_text(name).split())
+    except Exception:  # the library fails in many ways (IndexError, KeyError, RecursionError) on what is no LaTeX
+        return name
 
 
 def _trim(text: str) -> str:
     """Without the punctuation that ends a sentence or a bracket rather than the identifier."""
-    text = text.rstrip(".,;:!?*_'\"")
-    while text and text[-1] in ")]" and text.count("([".__getitem__(")]".index(text[-1]))) < text.count(text[-1]):
-        text = text[:-1].rstrip(".,;:!?")
-    return text
+    opening = {")": "(", "]": "["}
+    while True:
+        text = text.rstrip(".,;:!?*_'\"")
+        last = text[-1:]
+        if last not in opening or text.count(opening[last]) >= text.count(last):
+            return text
+        text = text[:-1]
 
 
 def _string(value: Any, what: str) -> str:

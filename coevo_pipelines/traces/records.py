@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ __all__ = ["ParseError", "Traces", "json_list", "json_object", "xml_root"]
 
 Row = dict[str, Any]
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_HALF_OF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _INT64_MAX = 2**63 - 1
 
 
@@ -44,6 +45,7 @@ class Traces:
         self._provenance: Row = {}
         self._topic: str | None = None
         self._events: dict[str, datetime] = {}
+        self._begun: list[str] = []
 
     def begin(self, exchange: Exchange) -> None:
         """Rows from here on were said by `exchange`."""
@@ -58,11 +60,15 @@ class Traces:
     def item(self, locator: str) -> Iterator[None]:
         """One item of a body: what it raises rejects this item and not its neighbours."""
         marks = {name: len(rows) for name, rows in self.rows.items() if name != "rejects"}
+        begun = len(self._begun)
         try:
             yield
-        except (ParseError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (ParseError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             for name, mark in marks.items():
                 del self.rows[name][mark:]  # no half of an item
+            for work_id in self._begun[begun:]:
+                self._events.pop(work_id, None)
+            del self._begun[begun:]
             self.reject(locator, str(error) if isinstance(error, ParseError) else f"{type(error).__name__}: {error}")
 
     def moment(self, value: Any) -> datetime:
@@ -102,6 +108,11 @@ class Traces:
         tags: list[str] | None = None,
     ) -> None:
         """The work appeared or changed. `text` is searched for the followed topics and not stored."""
+        for field, value in (
+            ("title", title), ("version", version), ("license", license), ("owner", owner),
+            ("native_id", native_id), ("url", url), *(("fields", one) for one in fields or ()),
+        ):  # fmt: skip
+            _require_text(field, value)
         haystack = "\n".join([text, *(tags or [])])
         topics = {name for name, pattern in self._patterns if pattern.search(haystack)}
         if self._topic is not None:
@@ -127,6 +138,15 @@ class Traces:
             }
         )
         self._events[work_id] = event_at
+        self._begun.append(work_id)
+
+    def read(self, locator: str, convert: Callable[[Any], str], value: Any) -> str | None:
+        """`convert(value)`, or None and a reject: one wrong link must not cost the work it stands in."""
+        try:
+            return convert(value)
+        except ParseError as error:
+            self.reject(locator, str(error))
+            return None
 
     def reference(self, source_id: str, target_id: str, relation: str, at: datetime, evidence: str) -> None:
         self.rows["references"].append(
@@ -142,7 +162,8 @@ class Traces:
 
     def file_reference(self, source_id: str, target_id: str, relation: str, evidence: str) -> None:
         """A reference in a file of a work. It is dated by the day's event of that work: for a past day the
-        file is read as it is now, and says nothing of when the line was written."""
+        file is read as it is now, and says nothing of when the line was written. A file that links to its own
+        work (badges do) refers to nothing."""
         at = self._events.get(source_id)
         if at is not None and target_id != source_id:
             self.reference(source_id, target_id, relation, at, evidence)
@@ -177,6 +198,8 @@ class Traces:
         orcid: str | None = None,
         account: str | None = None,
     ) -> None:
+        for field, value in (("name", name), ("orcid", orcid), ("account", account)):
+            _require_text(field, value)
         self.rows["people"].append(
             {
                 "work_id": work_id,
@@ -237,9 +260,18 @@ def json_list(body: bytes) -> list[Any]:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        if _HALF_OF_A_PAIR.search(body):
+            # Valid JSON may hold half of a surrogate pair, which no file can: it becomes a question mark.
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return value
     except (ValueError, RecursionError) as error:
         raise ParseError(f"not JSON: {error}") from error
+
+
+def _require_text(field: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ParseError(f"{field} is not text: {value!r}"[:200])
 
 
 def xml_root(body: bytes) -> Element:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from coevo_pipelines.lake.catalog import CATALOG
 
 if TYPE_CHECKING:
     from coevo_pipelines.lake.ledger import Commit
@@ -132,6 +135,8 @@ def show_outcome(
     console.print(table)
     if shown_days and shown_days[0] == settings.opening.isoformat() and settings.history < settings.opening:
         say(f"{settings.opening} is the opening partition: it also holds what happened from {settings.history} on.")
+    for line in _in_words(settings.lake_root / CATALOG):
+        say(line)
     times = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in outcome.seconds.items())
     say(f"Time: {outcome.total_seconds:.1f} s in all ({times})", style="dim")
     for warning in outcome.warnings:
@@ -150,17 +155,54 @@ def show_outcome(
         say(SAMPLE_NOTE, style="cyan")
     if outcome.success and not incomplete:
         say(f"Done: {settings.lake_root}", style="bold green")
-        _next_steps(console)
+        _next_steps()
 
 
-def _next_steps(console: Console) -> None:
-    console.print("Next:")
+def _in_words(catalog: Path) -> Iterator[str]:
+    """The graph in three sentences; nothing when there is no catalog or nothing in it."""
+    if not catalog.exists():
+        return
+    from coevo_pipelines.lake.catalog import open_catalog
+
+    with open_catalog(catalog) as connection:
+        kinds = connection.execute(
+            "SELECT coalesce(kind, ''), count(*) FROM citations.nodes GROUP BY ALL ORDER BY 2 DESC"
+        ).fetchall()
+        relations = connection.execute(
+            "SELECT relation, count(*) FROM citations.edges GROUP BY ALL ORDER BY 2 DESC, 1"
+        ).fetchall()
+        used = connection.execute(
+            """SELECT any_value(n.title), count(*) FROM citations.edges e
+            JOIN citations.nodes n ON n.node_id = e.target AND NOT n.is_stub
+            WHERE e.weight = 1 GROUP BY e.target ORDER BY 2 DESC, e.target LIMIT 3"""
+        ).fetchall()
+    if not kinds:
+        return
+    plural = {"repository": "repositories"}
+    works = ", ".join(
+        f"{count:,} {kind if count == 1 else plural.get(kind, kind + 's')}" for kind, count in kinds if kind
+    )
+    stubs = sum(count for kind, count in kinds if not kind)
+    yield f"In the graph: {works or 'no works'}; {stubs:,} more are only named by them so far."
+    if relations:
+        links = ", ".join(f"{count:,} {relation}" for relation, count in relations)
+        yield f"They are joined by {sum(count for _, count in relations):,} links: {links}."
+    if used:
+        yield "Most built on: " + "; ".join(f"{title} ({count})" for title, count in used) + "."
+
+
+def _next_steps() -> None:
+    started_as = Path(sys.argv[0]).absolute()
+    coevo = "coevo"
+    if shutil.which(coevo) is None and started_as.name == coevo and started_as.is_relative_to(Path.cwd()):
+        coevo = str(started_as.relative_to(Path.cwd()))
+    question = "SELECT target, count(*) AS uses FROM citations.edges GROUP BY ALL ORDER BY uses DESC LIMIT 5"
     steps = (
-        ('coevo query "SELECT target, count(*) AS uses FROM citations.edges GROUP BY ALL ORDER BY uses DESC LIMIT 5"',
-         "what is used most"),
-        ("coevo verify", "recompute every hash, from the graph down to the raw bytes"),
+        (f'{coevo} query "{question}"', "what is used most"),
+        (f"{coevo} verify", "recompute every hash, from the graph down to the raw bytes"),
         ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),
-    )  # fmt: skip
+    )
+    say("Next:")
     for command, why in steps:
         say(f"  {command}")
         say(f"      {why}", style="dim")

@@ -41,6 +41,22 @@ def fetch(scrape: Scrape) -> None:
         sliced(scrape.window.start, scrape.window.end, ask)
 
 
+def check(_url: str, status: int, body: bytes) -> str:
+    """What is wrong with an answer; empty when it can be read."""
+    if status != 200:
+        return ""
+    try:
+        feed = xml_root(body)
+    except ParseError as error:
+        return str(error)
+    if feed.tag != f"{ATOM}feed" or not (_text(feed, f"{OPENSEARCH}totalResults") or "").isdigit():
+        return "not an Atom feed with totalResults"
+    for entry in feed.findall(f"{ATOM}entry"):
+        if "/api/errors" in (_text(entry, f"{ATOM}id") or ""):
+            return f"the service says: {_text(entry, f'{ATOM}summary')}"
+    return ""
+
+
 def _pages(scrape: Scrape, session: requests.Session, query: str) -> bool:
     """All pages of one query. False when there are too many results to page through."""
     offset, total = 0, None

@@ -62,7 +62,8 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
 def scrape_day(name: str, day: date, lake: Lake, settings: Settings) -> Written:
     """Scrape one source for one day and append the capture, unless a complete one is there already.
 
-    Two processes asked for the same source and day take turns; a journal left by a killed one is used up.
+    Two processes asked for the same source and day take turns. The journal of a scrape that was killed, or
+    whose source died on the way, answers for what it already holds.
     """
     table = f"scrapes.{name}"
     journal_path = lake.root / ".journal" / name / f"{day}.jsonl"
@@ -77,7 +78,10 @@ def scrape_day(name: str, day: date, lake: Lake, settings: Settings) -> Written:
         with endpoint(name, day, settings) as where:
             capture = collect(name, settings.window(day), settings, where, journal)
         written = _append(lake, table, day, capture)
-        journal.remove()
+        if capture.resumable:
+            journal.keep_good()
+        else:
+            journal.remove()
     if capture.complete:
         log.info("scrapes %s: %s %d exchanges", day, name, len(capture.exchanges))
     else:

@@ -17,10 +17,15 @@ from coevo_pipelines.windows import Window
 
 @dataclass(frozen=True)
 class Capture:
-    """What a scrape brought. `reason` is one line that says what is missing; empty when complete."""
+    """What a scrape brought. `reason` is one line that says what is missing; empty when complete.
+
+    `resumable`: the source died on the way, so what it did answer holds and the next scrape may go on from
+    there. Where it contradicted itself instead, everything has to be asked again.
+    """
 
     exchanges: tuple[Exchange, ...]
     reason: str
+    resumable: bool = False
 
     @property
     def complete(self) -> bool:
@@ -37,15 +42,22 @@ def collect(name: str, window: Window, settings: Settings, endpoint: Endpoint, j
     source = settings.sources[name]
     secrets = [source.token.get_secret_value()] if source.token else []
     interval = source.min_interval_s if settings.source == "live" else 0.0
-    adapter = RecordingAdapter(endpoint, journal, settings.http, RateLimiter(name, interval), secrets)
+    module = source_module(name)
+    limiter = RateLimiter(name, interval)
+    adapter = RecordingAdapter(endpoint, journal, settings.http, limiter, secrets, check=module.check)
     scrape = Scrape(name, window, settings, adapter)
     try:
-        source_module(name).fetch(scrape)
-    except (SourceDown, Incomplete, ParseError) as stopped:
+        module.fetch(scrape)
+    except SourceDown as down:
+        scrape.shortfalls.insert(0, str(down))
+        scrape.died = True
+    except (Incomplete, ParseError) as stopped:
         scrape.shortfalls.insert(0, str(stopped))
+        scrape.died = False
     except requests.RequestException as broken:
         scrape.shortfalls.insert(0, f"{type(broken).__name__}: {broken}")
+        scrape.died = False
     reason = "; ".join(scrape.shortfalls[:3])
     if len(scrape.shortfalls) > 3:
         reason += f"; and {len(scrape.shortfalls) - 3} more"
-    return Capture(tuple(journal.exchanges), reason)
+    return Capture(tuple(journal.exchanges), reason, resumable=scrape.died)

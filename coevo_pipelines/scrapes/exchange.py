@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 REDACTED = "REDACTED"
 _SECRET_PARAMETERS = re.compile(r"(?i)^(api[-_]?key|key|token|access_token|client_secret|password|sig)$")
@@ -76,7 +76,9 @@ class Redactor:
     """Takes secrets out of urls, headers and bodies before anything is stored."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = [secret for secret in secrets if secret]
+        given = {secret for secret in secrets if secret}
+        encoded = {quote(secret, safe="") for secret in given} | {quote_plus(secret) for secret in given}
+        self._secrets = sorted(given | encoded, key=len, reverse=True)  # one may begin another
 
     def text(self, value: str) -> str:
         for secret in self._secrets:
@@ -126,6 +128,14 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
         self.exchanges.append(exchange)
+
+    def keep_good(self) -> None:
+        """Forget what failed: it will be asked again; what was answered will not."""
+        good = [exchange for exchange in self.exchanges if exchange.ok]
+        self.remove()
+        self.exchanges = []
+        for exchange in good:
+            self.append(exchange)
 
     def remove(self) -> None:
         """Forget everything: the exchanges are committed."""

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Incomplete, Scrape, sliced
 from coevo_pipelines.traces import identifiers
-from coevo_pipelines.traces.records import ParseError, Traces, json_object
+from coevo_pipelines.traces.records import ParseError, Traces, json_object, json_value
 
 if TYPE_CHECKING:
     from github import Github
@@ -45,9 +45,13 @@ def fetch(scrape: Scrape) -> None:
             last = end - timedelta(seconds=1)
             query = f"topic:{topic} {qualifier}:{start:%Y-%m-%dT%H:%M:%SZ}..{last:%Y-%m-%dT%H:%M:%SZ}"
             results = client.search_repositories(query, sort="updated", order="asc")
-            if results.totalCount > MOST_SEARCH_RESULTS:
+            total = results.totalCount
+            if total > MOST_SEARCH_RESULTS:
                 return False
-            found.update((repository.full_name, repository) for repository in results)
+            came = {repository.full_name: repository for repository in results}
+            found.update(came)
+            if len(came) < total or results.incomplete_results:
+                scrape.shortfalls.append(f"search {query}: {len(came)} repositories came, {total} were announced")
             return True
 
         for followed in scrape.topics():
@@ -55,35 +59,67 @@ def fetch(scrape: Scrape) -> None:
                 try:
                     sliced(scrape.window.start, scrape.window.end, partial(ask, topic=topic))
                     if scrape.is_recent:
-                        ask(scrape.window.end - timedelta(days=1), scrape.window.end, topic, "pushed")
+                        last_day = scrape.window.end - timedelta(days=1)
+                        sliced(last_day, scrape.window.end, partial(ask, topic=topic, qualifier="pushed"))
                 except GithubException as refused:
                     raise Incomplete(f"search topic:{topic}: HTTP {refused.status}: {refused.message}") from refused
+                except RuntimeError as redirected:  # PyGithub's word for a redirect to another host
+                    raise Incomplete(f"search topic:{topic}: {redirected}") from redirected
         for name, repository in sorted(found.items()):
             with scrape.item(name):
                 _fetch_repository(client, name, is_fork=repository.fork)
 
 
-def _fetch_repository(client: Github, name: str, *, is_fork: bool) -> None:
-    from github import GithubException, UnknownObjectException
+def check(url: str, status: int, body: bytes) -> str:
+    """What is wrong with an answer; empty when it can be read. A 202 means: ask again."""
+    path = unquote(urlsplit(url).path)
+    if status == 301:
+        return ""
+    if status != 200:
+        return "not an answer of this API"
+    try:
+        value = json_value(body)
+    except ParseError as error:
+        return str(error)
+    if path.endswith("/search/repositories"):
+        items = value.get("items") if isinstance(value, dict) else None
+        if not isinstance(items, list) or not isinstance(value.get("total_count"), int):
+            return "the page has no items or no total_count"
+        named = all(isinstance(item, dict) and "full_name" in item for item in items)
+        return "" if named else "an item has no full_name"
+    wanted = (dict, list) if path.endswith("/contents/") else dict
+    return "" if isinstance(value, wanted) else f"a JSON {type(value).__name__}"
 
+
+def _fetch_repository(client: Github, name: str, *, is_fork: bool) -> None:
     if is_fork:
-        client.get_repo(name).complete()  # a search result does not say what a fork was forked from
+        with _refusable():
+            client.get_repo(name).complete()  # a search result does not say what a fork was forked from
     # A fresh lazy one: its address is made from the name; the one in an answer may be on another host.
     repository = client.get_repo(name)
-    try:
+    files: set[str] = set()
+    with _refusable():
         listed = repository.get_contents("")
-        files = {item.name for item in (listed if isinstance(listed, list) else [listed])}
-    except UnknownObjectException:
-        return  # an empty repository answers 404: the exchange is recorded
-    except GithubException as blocked:
-        if blocked.status in {403, 409, 451}:
-            return  # blocked or empty: a fact about the repository, recorded with its status
-        raise Incomplete(f"{name}: HTTP {blocked.status}: {blocked.message}") from blocked
+        files = {item.name for item in (listed if isinstance(listed, list) else [listed]) if item.type == "file"}
     if any(file.lower().startswith("readme") for file in files):
-        repository.get_readme()
+        with _refusable():
+            repository.get_readme()
     for manifest in MANIFESTS:
         if manifest in files:
-            repository.get_contents(manifest)
+            with _refusable():
+                repository.get_contents(manifest)
+
+
+@contextmanager
+def _refusable() -> Iterator[None]:
+    """Gone, blocked or empty is a fact about the repository, recorded with its status."""
+    from github import GithubException
+
+    try:
+        yield
+    except GithubException as refused:
+        if refused.status not in {403, 404, 409, 410, 451}:
+            raise Incomplete(f"HTTP {refused.status}: {refused.message}") from refused
 
 
 @contextmanager

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _LISTING = re.compile(r"/api/(models|datasets|spaces)$")
 _CARD = re.compile(r"^/(?:(datasets|spaces)/)?([^/]+/[^/]+)/raw/main/README\.md$")
+_OWN_HEADERS = frozenset({"host", "accept-encoding", "user-agent"})  # the session's are sent
 _RELATION = re.compile(r"^(?:finetune|quantized|adapter|merge):(.+)$")
 
 
 def fetch(scrape: Scrape) -> None:
     """List the followed tags newest first down to the window's start; read each new item's card."""
+    import httpx2
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils._http import get_session
 
@@ -44,10 +46,30 @@ def fetch(scrape: Scrape) -> None:
                     try:
                         new.update(dict.fromkeys(_new_items(api, kind, tag, scrape.window)))
                     except HfHubHTTPError as refused:
-                        raise Incomplete(f"/api/{kind}?filter={tag}: {str(refused).splitlines()[0]}") from refused
+                        said = f"HTTP {refused.response.status_code}: {str(refused).splitlines()[0]}"
+                        raise Incomplete(f"/api/{kind}?filter={tag}: {said}") from refused
+                    except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
+                        raise Incomplete(f"/api/{kind}?filter={tag}: {broken}") from broken
         for path in new:
             with scrape.item(path):
-                get_session().get(f"{scrape.base_url}/{quote(path)}/raw/main/README.md")
+                try:
+                    get_session().get(
+                        f"{scrape.base_url}/{quote(path)}/raw/main/README.md",
+                        headers={"authorization": f"Bearer {scrape.token}"} if scrape.token else {},
+                    )
+                except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
+                    raise Incomplete(str(broken)) from broken
+
+
+def check(url: str, status: int, body: bytes) -> str:
+    """What is wrong with an answer; empty when it can be read."""
+    if status != 200 or not _LISTING.search(urlsplit(url).path):
+        return ""
+    try:
+        items = json_list(body)
+    except ParseError as error:
+        return str(error)
+    return "" if all(isinstance(item, dict) and "id" in item for item in items) else "an item has no id"
 
 
 def _new_items(api: HfApi, kind: str, tag: str, window: Window) -> Iterator[str]:
@@ -80,7 +102,7 @@ def _api(scrape: Scrape) -> Iterator[HfApi]:
         """Hands each request to the recording session, and its answer back."""
 
         def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-            headers = {k: v for k, v in request.headers.items() if k.lower() not in {"host", "accept-encoding"}}
+            headers = {k: v for k, v in request.headers.items() if k.lower() not in _OWN_HEADERS}
             answer = session.request(
                 request.method, str(request.url), headers=headers, data=request.read(), allow_redirects=False
             )

@@ -35,8 +35,24 @@ def fetch(scrape: Scrape) -> None:
         _pages(scrape, session, f"title_and_abstract.search:{terms},{dates}")
 
 
+def check(_url: str, status: int, body: bytes) -> str:
+    """What is wrong with an answer; empty when it can be read."""
+    if status != 200:
+        return ""
+    try:
+        page = json_object(body)
+    except ParseError as error:
+        return str(error)
+    meta = page.get("meta")
+    count = meta.get("count") if isinstance(meta, dict) else None
+    if not isinstance(page.get("results"), list) or not isinstance(count, int):
+        return "the page has no results or no meta.count"
+    return ""
+
+
 def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
     cursor, seen, expected = "*", 0, 0
+    asked = {cursor}
     while cursor:
         params = {
             "filter": filters,
@@ -52,9 +68,10 @@ def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
             raise Incomplete(f"{PATH}: the page has no results or no meta")
         seen, expected = seen + len(results), int(meta.get("count") or 0)
         following = meta.get("next_cursor") if results else None
-        if following == cursor:
+        if following in asked:
             raise Incomplete(f"{PATH}: the next cursor repeats after {seen} of {expected} works")
         cursor = str(following) if following else ""
+        asked.add(cursor)
     if seen < expected:
         scrape.shortfalls.append(f"{PATH}: {seen} works came, {expected} were announced")
 

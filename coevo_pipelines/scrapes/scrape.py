@@ -35,6 +35,8 @@ class Scrape:
     settings: Settings
     adapter: RecordingAdapter
     shortfalls: list[str] = field(default_factory=list)
+    died: bool = False
+    """The source stopped answering on the way, if only for one item."""
 
     @property
     def source(self) -> Source:
@@ -70,6 +72,9 @@ class Scrape:
             yield
         except SourceDown as down:
             self.shortfalls.append(f"{what}: {down}")
+            self.died = True
+        except Incomplete as refused:
+            self.shortfalls.append(f"{what}: {refused}")
 
     def get(self, session: requests.Session, path: str, params: dict[str, str]) -> requests.Response:
         """GET below the base url; Incomplete when the service refuses for good."""
@@ -91,9 +96,13 @@ def sliced(start: datetime, end: datetime, ask: Callable[[datetime, datetime], b
     """Call `ask(start, end)`; when it says the span holds too many results, halve the span and ask again.
 
     Services refuse deep paging (arXiv near 10,000, GitHub search after 1,000), so long spans are cut by date.
-    Raises ValueError when a single minute still holds too many.
+    Raises Incomplete when a single minute still holds too many.
     """
     if ask(start, end):
         return
-    for first, last in split(start, end):
+    try:
+        halves = split(start, end)
+    except ValueError as error:
+        raise Incomplete(f"too many results: {error}") from error
+    for first, last in halves:
         sliced(first, last, ask)

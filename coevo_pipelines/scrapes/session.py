@@ -11,16 +11,19 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from filelock import FileLock
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import DecodeError
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.util.retry import Retry
 
@@ -32,11 +35,15 @@ log = logging.getLogger(__name__)
 
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
-_WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection\([^)]*\)): ")
+_WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
 
 
 class SourceDown(Exception):
     """No usable answer after all retries; the message names the host, the reason and the way out."""
+
+
+class Unreadable(Exception):
+    """The answer came, but is not what its address promises (cut off, a page for people)."""
 
 
 class BodyTooLarge(Exception):
@@ -89,10 +96,11 @@ class RateLimiter:
 class RecordingAdapter(HTTPAdapter):
     """A requests transport that retries, keeps to the rate limit and journals each final answer.
 
-    A request whose good answer is in the journal already is answered from there. Transient failures
-    (429, 5xx, broken connection or body; 403 with a rate-limit header) are repeated with exponential
-    backoff or as Retry-After says; permanent ones (other 4xx) are returned at once. When retries are
-    used up, or Retry-After asks for more than the cap, SourceDown is raised, after recording.
+    A request whose good answer is in the journal already is answered from there. Transient failures (429, 5xx,
+    a broken connection or body, a body of which `check` says that it is not what the source answers; 403 with
+    a rate-limit header) are repeated with exponential backoff or as Retry-After says; permanent ones (other
+    4xx) are returned at once. When retries are used up, or Retry-After asks for more than the cap, SourceDown
+    is raised, after recording.
     """
 
     def __init__(
@@ -103,6 +111,7 @@ class RecordingAdapter(HTTPAdapter):
         limiter: RateLimiter,
         secrets: Iterable[str] = (),
         sleep: Callable[[float], None] = time.sleep,
+        check: Callable[[str, int, bytes], str] = lambda _url, _status, _body: "",
     ) -> None:
         super().__init__(max_retries=0)
         self.endpoint = endpoint
@@ -111,6 +120,7 @@ class RecordingAdapter(HTTPAdapter):
         self._limiter = limiter
         self._redactor = Redactor(secrets)
         self._sleep = sleep
+        self._check = check
         self.topic: str | None = None
         self._known = {(e.method, e.url): e for e in journal.exchanges if e.ok}
 
@@ -130,6 +140,9 @@ class RecordingAdapter(HTTPAdapter):
             try:
                 status, headers, body = self._exchange(request, options)
                 if not _is_transient(status, headers):
+                    wrong = _bad_location(status, headers) or (status < 400 and self._check(url, status, body))
+                    if wrong:
+                        raise Unreadable(wrong)
                     exchange = self._record(method, stored_url, status, headers, body)
                     return _response(request, exchange, headers)
                 failure = f"HTTP {status}"
@@ -137,10 +150,12 @@ class RecordingAdapter(HTTPAdapter):
             except BodyTooLarge as error:
                 self._record(method, stored_url, None, {}, b"", str(error))
                 raise SourceDown(f"{self.endpoint.base_url}: {error}") from error
+            except Unreadable as error:
+                failure = f"HTTP {status}: {error}"
             except (requests.RequestException, TransportError, OSError) as error:
                 failure = _plain(error)
             pause = self.http.backoff_s * 2 ** (attempt - 1) if wait is None else wait
-            if attempt == attempts or pause > self.http.retry_after_cap_s:
+            if attempt == attempts or (wait is not None and wait > self.http.retry_after_cap_s):
                 break
             page = stored_url.partition("?")[0]
             log.info("%s: %s, attempt %d of %d, next in %.0f s", page, failure, attempt, attempts, pause)
@@ -155,11 +170,12 @@ class RecordingAdapter(HTTPAdapter):
         self, request: requests.PreparedRequest, options: dict[str, Any]
     ) -> tuple[int, dict[str, str], bytes]:
         options |= {"stream": True, "timeout": (self.http.connect_timeout_s, self.http.read_timeout_s)}
+        request.headers["Accept-Encoding"] = "gzip, deflate"  # what _inflated can tell the end of
         response = super().send(request, **options)
         with response:
             limit = self.http.max_body_mb << 20
             chunks, size = [], 0
-            for chunk in response.raw.stream(_CHUNK, decode_content=True):
+            for chunk in _inflated(response):
                 size += len(chunk)
                 if size > limit:
                     raise BodyTooLarge(f"the answer is longer than {self.http.max_body_mb} MB (http.max_body_mb)")
@@ -235,9 +251,39 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     if value is None:
         return None
     try:
-        return Retry().parse_retry_after(value)  # seconds or an HTTP date
-    except TransportError:
+        return Retry(retry_after_max=10**9).parse_retry_after(value)  # seconds or an HTTP date
+    except (TransportError, ValueError, OverflowError):
         return None
+
+
+def _bad_location(status: int, headers: Mapping[str, str]) -> str:
+    location = {name.lower(): value for name, value in headers.items()}.get("location", "")
+    try:
+        urlsplit(location)
+    except ValueError as error:
+        return f"Location is no address: {error}" if 300 <= status < 400 else ""
+    return ""
+
+
+def _inflated(response: requests.Response) -> Iterator[bytes]:
+    """The body's bytes, decoded; unlike urllib3, TransportError when a packed body lacks its end."""
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        yield from response.raw.stream(_CHUNK, decode_content=True)
+        return
+    decoder, empty = zlib.decompressobj(47), True
+    try:
+        for packed in response.raw.stream(_CHUNK, decode_content=False):
+            empty, rest = False, packed
+            while rest and not decoder.eof:
+                yield decoder.decompress(rest, _CHUNK)
+                rest = decoder.unconsumed_tail
+        while not decoder.eof and (more := decoder.decompress(decoder.unconsumed_tail, _CHUNK)):
+            yield more
+    except zlib.error as error:
+        raise DecodeError(f"the body is not {coding}: {error}") from error
+    if not decoder.eof and not empty:
+        raise DecodeError(f"the {coding} body lacks its end")
 
 
 def _plain(error: BaseException) -> str:

@@ -23,6 +23,8 @@ class SourceModule(Protocol):
     """What each module in this folder offers."""
 
     fetch: Callable[[Scrape], None]
+    check: Callable[[str, int, bytes], str]
+    """What is wrong with a good answer to this url; empty when it can be read."""
     parse: Callable[[Exchange, Traces], None]
 
 

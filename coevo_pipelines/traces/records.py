@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from coevo_pipelines.scrapes.exchange import Exchange
 
-__all__ = ["ParseError", "Traces", "json_list", "json_object", "xml_root"]
+__all__ = ["ParseError", "Traces", "json_list", "json_object", "json_value", "xml_root"]
 
 Row = dict[str, Any]
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
@@ -244,7 +244,7 @@ def _pattern(topic: Topic) -> re.Pattern[str]:
 
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`; ParseError when it is not one."""
-    value = _json(body)
+    value = json_value(body)
     if not isinstance(value, dict):
         raise ParseError(f"the body is a JSON {type(value).__name__}, not an object")
     return value
@@ -252,13 +252,14 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 def json_list(body: bytes) -> list[Any]:
     """The JSON array in `body`; ParseError when it is not one."""
-    value = _json(body)
+    value = json_value(body)
     if not isinstance(value, list):
         raise ParseError(f"the body is a JSON {type(value).__name__}, not an array")
     return value
 
 
-def _json(body: bytes) -> Any:
+def json_value(body: bytes) -> Any:
+    """Any JSON value; ParseError when it is none."""
     try:
         value = json.loads(body)
         if _HALF_OF_A_PAIR.search(body):

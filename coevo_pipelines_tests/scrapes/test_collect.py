@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -33,6 +33,7 @@ from coevo_pipelines_tests.scrapes.misbehaving import (
     Reset,
     Seen,
     Step,
+    as_json,
     misbehaving,
     nobody,
     relay,
@@ -76,10 +77,6 @@ def ask(tmp_path: Path) -> Ask:
 def counting(play: Callable[[Seen], Step], changed: Callable[[Seen], Step | None]) -> Callable[[Seen], Step]:
     """`play`, but for the requests for which `changed` has an answer of its own."""
     return lambda request: changed(request) or play(request)
-
-
-def as_json(value: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **(headers or {})})
 
 
 def paths(exchanges: Sequence[Exchange]) -> list[str]:

@@ -166,14 +166,15 @@ def _in_words(catalog: Path) -> Iterator[str]:
 
     with open_catalog(catalog) as connection:
         kinds = connection.execute(
-            "SELECT coalesce(kind, ''), count(*) FROM citations.nodes GROUP BY ALL ORDER BY 2 DESC"
+            """SELECT coalesce(kind, ''), count(*) FROM citations.nodes_as_of(DATE '9999-12-31')
+            GROUP BY ALL ORDER BY 2 DESC, 1"""
         ).fetchall()
         relations = connection.execute(
             "SELECT relation, count(*) FROM citations.edges GROUP BY ALL ORDER BY 2 DESC, 1"
         ).fetchall()
         used = connection.execute(
             """SELECT any_value(n.title), count(*) FROM citations.edges e
-            JOIN citations.nodes n ON n.node_id = e.target AND NOT n.is_stub
+            JOIN citations.nodes_as_of(DATE '9999-12-31') n ON n.node_id = e.target AND NOT n.is_stub
             WHERE e.weight = 1 GROUP BY e.target ORDER BY 2 DESC, e.target LIMIT 3"""
         ).fetchall()
     if not kinds:

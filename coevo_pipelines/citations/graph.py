@@ -190,6 +190,8 @@ def new_resolutions(facts: Facts, canonical: Table, described: Table) -> Table:
         before=now.before,
         was_stub=now.was_stub,
         resolved_created_at=described.created_at,
+        kind=described.kind,
+        title=described.title,
     )
     changed = (_.resolved_id != _.before) | (_.was_stub & _.resolved_created_at.notnull())
     return joined.filter(changed).drop("before")

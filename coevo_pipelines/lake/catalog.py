@@ -42,13 +42,22 @@ _COMMITS_COMMENTS = {
     "file": "path inside the lake",
 }
 
-# The edges as they stand at the end of `day`: ends replaced by what stands for them by then, links to
-# targets that turned out to be more than 30 days newer left out, and what became one link counted once.
+# The graph as it stands at the end of `day`: nodes that another one stands for are left out, the ends of edges
+# replaced by what stands for them by then; links to targets that turned out to be more than 30 days newer are
+# left out, and what became one link is counted once.
 _MACROS = """
 CREATE MACRO citations.resolved_as_of(day) AS TABLE
 SELECT node_id, arg_max(resolved_id, date) AS resolved_id,
-       arg_max(resolved_created_at, date) AS resolved_created_at
+       arg_max(resolved_created_at, date) AS resolved_created_at,
+       arg_max(kind, date) AS kind, arg_max(title, date) AS title
 FROM citations.resolutions WHERE date <= day GROUP BY node_id;
+
+CREATE MACRO citations.nodes_as_of(day) AS TABLE
+SELECT n.node_id, n.node, n.is_stub AND r.resolved_created_at IS NULL AS is_stub,
+       coalesce(r.kind, n.kind) AS kind, coalesce(r.title, n.title) AS title,
+       coalesce(r.resolved_created_at, n.created_at) AS created_at
+FROM citations.nodes n LEFT JOIN citations.resolved_as_of(day) r ON r.node_id = n.node_id
+WHERE n.date <= day AND coalesce(r.resolved_id, n.node_id) = n.node_id;
 
 CREATE MACRO citations.edges_as_of(day) AS TABLE
 SELECT coalesce(s.resolved_id, e.source) AS source, coalesce(t.resolved_id, e.target) AS target, e.relation,
@@ -75,7 +84,7 @@ def build(lake: Lake) -> Path:
             leftover.unlink()
         temporary = lake.root / f".{CATALOG}.{uuid.uuid4().hex[:8]}"
         try:
-            _build_file(lake.snapshot(), temporary)
+            _build_file(lake.snapshot(), temporary, lake.world)
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.replace(target)
@@ -94,7 +103,7 @@ def open_catalog(path: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(path), read_only=True)
 
 
-def _build_file(snapshot: Snapshot, path: Path) -> None:
+def _build_file(snapshot: Snapshot, path: Path, world: str) -> None:
     import duckdb
 
     with duckdb.connect(str(path)) as connection:
@@ -105,6 +114,7 @@ def _build_file(snapshot: Snapshot, path: Path) -> None:
             _build_table(connection, snapshot, schema)
         connection.execute(_MACROS)
         _build_commits(connection, snapshot)
+        _build_about(connection, world)
 
 
 def _build_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, schema: schemas.Table) -> None:
@@ -144,6 +154,16 @@ def _build_commits(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) ->
     connection.execute("COMMENT ON TABLE lake.commits IS 'The current partition of each table and day.'")
     for name, comment in _COMMITS_COMMENTS.items():
         connection.execute(f"COMMENT ON COLUMN lake.commits.{name} IS {_text(comment)}")
+
+
+def _build_about(connection: duckdb.DuckDBPyConnection, world: str) -> None:
+    """Whoever is handed the file must see what it holds."""
+    note = "the bundled sample, partly composed: not for citing" if world == "sample" else "the live services"
+    connection.execute("CREATE TABLE lake.about (world VARCHAR, note VARCHAR)")
+    connection.execute("INSERT INTO lake.about VALUES (?, ?)", [world, note])
+    connection.execute("COMMENT ON TABLE lake.about IS 'Which world the lake holds.'")
+    connection.execute("COMMENT ON COLUMN lake.about.world IS 'sample or live'")
+    connection.execute("COMMENT ON COLUMN lake.about.note IS 'what that means'")
 
 
 def _text(value: str) -> str:

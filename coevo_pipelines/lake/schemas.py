@@ -312,6 +312,8 @@ _TABLES = (
             Column("resolved_id", "string", "what stands for it from then on; itself, when a stub got its work"),
             Column("was_stub", "bool", "true: it was only named before the day"),
             Column("resolved_created_at", "timestamp", "when the resolved work appeared", nullable=True),
+            Column("kind", "string", "what the resolved work is", nullable=True, enum=KINDS),
+            Column("title", "string", "title of the resolved work", nullable=True),
         ),
     ),
     Table(

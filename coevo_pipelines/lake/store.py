@@ -97,6 +97,26 @@ class Lake:
         self.grace = grace
         self.run_id = run_id
         self.ledger = Ledger(root)
+        self.world_file = root / "world"
+
+    @property
+    def world(self) -> str:
+        """`sample` or `live`; empty while nothing was written through `claim`."""
+        return self.world_file.read_text().strip() if self.world_file.exists() else ""
+
+    def claim(self, world: str) -> None:
+        """Make this a lake of `world`. LakeError when it holds another: sample and live never mix."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.world_file.open("x") as stream:
+                stream.write(f"{world}\n")
+        except FileExistsError:
+            held = self.world
+            if held and held != world:
+                raise LakeError(
+                    f"{self.root} holds the {held} world and the settings say {world}: "
+                    "choose another folder with --lake or COEVO_LAKE"
+                ) from None
 
     def path(self, table: str, day: date) -> Path:
         """Where the partition lies: `<root>/<stage>/<table>/date=YYYY-MM-DD/part.parquet`."""

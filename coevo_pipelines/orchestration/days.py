@@ -164,6 +164,7 @@ def partition_metadata(lake: Lake, written: Written, own: Mapping[str, Any]) -> 
         "sha256": commit.sha256,
         "bytes": commit.bytes,
         "vintage": commit.vintage,
+        "world": lake.world,
         "complete": commit.complete,
         "changed": written.changed,
         **own,

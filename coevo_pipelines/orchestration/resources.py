@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from coevo_pipelines.lake.store import Lake, LakeError
+from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,20 +15,9 @@ if TYPE_CHECKING:
 
 
 def open_lake(settings: Settings, run_id: str = "") -> Lake:
-    """The lake of these settings. LakeError when it holds the other world: sample and live never mix."""
+    """The lake of these settings. LakeError when it holds the other world."""
     lake = Lake(settings.lake_root, grace=settings.grace, run_id=run_id)
-    world_file = lake.root / "world"
-    lake.root.mkdir(parents=True, exist_ok=True)
-    try:
-        with world_file.open("x") as stream:
-            stream.write(f"{settings.source}\n")
-    except FileExistsError:
-        held = world_file.read_text().strip()
-        if held and held != settings.source:
-            raise LakeError(
-                f"{lake.root} holds the {held} world and the settings say {settings.source}: "
-                f"choose another folder with --lake or COEVO_LAKE"
-            ) from None
+    lake.claim(settings.source)
     return lake
 
 

@@ -34,6 +34,7 @@ from coevo_pipelines.version import code_version
 log = logging.getLogger(__name__)
 
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
+PROGRESS_EVERY = 50
 _CHUNK = 1 << 16
 _WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
 
@@ -196,6 +197,8 @@ class RecordingAdapter(HTTPAdapter):
             method, stored_url, status, kept, self.endpoint.now(), self._redactor.body(body), error, self.topic
         )
         self.journal.append(exchange)
+        if len(self.journal.exchanges) % PROGRESS_EVERY == 0:
+            log.info("%s: %d answers so far", self.endpoint.label, len(self.journal.exchanges))
         if exchange.ok:
             self._known[(method, stored_url)] = exchange
         return exchange

@@ -30,7 +30,7 @@ def test_every_table_and_column_is_commented(sample: Settings) -> None:
     with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
         tables = dict(connection.execute(tables_sql).fetchall())
         bare = connection.execute(bare_sql).fetchall()
-    assert set(tables) == {*TABLES, "lake.commits"}
+    assert set(tables) == {*TABLES, "lake.commits", "lake.about"}
     assert all(tables.values())
     assert bare == []
 
@@ -45,13 +45,21 @@ def test_it_works_from_anywhere_without_the_lake(sample: Settings, tmp_path: Pat
 
 
 def test_a_stub_of_one_day_is_resolved_as_of_a_later_one(sample: Settings) -> None:
-    question = (
-        "SELECT target_is_stub FROM citations.edges_as_of(?) WHERE target = 'hf:dataset/coevo-sample/ant-trail-maps'"
-    )
+    dataset = "hf:dataset/coevo-sample/ant-trail-maps"
+    question = f"SELECT target_is_stub FROM citations.edges_as_of(?) WHERE target = '{dataset}'"
     with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
         before = connection.execute(question, [date(2019, 3, 26)]).fetchall()
         after = connection.execute(question, [date(2019, 3, 27)]).fetchall()
+        kinds = "SELECT kind, is_stub FROM citations.nodes_as_of(?) WHERE node_id = ?"
+        named = connection.execute(kinds, [date(2019, 3, 26), dataset]).fetchall()
+        found = connection.execute(kinds, [date(2019, 3, 27), dataset]).fetchall()
     assert (before, after) == ([(True,)], [(False,)])
+    assert (named, found) == ([(None, True)], [("dataset", False)])
+
+
+def test_it_says_which_world_it_holds(sample: Settings) -> None:
+    with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
+        assert connection.execute("SELECT world FROM lake.about").fetchall() == [("sample",)]
 
 
 def test_a_reader_keeps_its_view_while_the_catalog_is_replaced(lake: Lake) -> None:

@@ -31,8 +31,12 @@ SAMPLE_NOTE = (
 )
 
 
+WIDE = 400  # columns of what is not a terminal: nothing is cut where a program may read it
+
+
 def out() -> Console:
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    is_terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else WIDE)
 
 
 def err() -> Console:
@@ -122,7 +126,7 @@ def show_outcome(
     console = out()
     span = f"{first}" if first == last else f"{first} to {last}"
     table = Table(title=f"Snapshot {span}", title_justify="left", box=None, pad_edge=False)
-    table.add_column("table")
+    table.add_column("table", no_wrap=True)
     commits_of = {name: snapshot.index.partitions(name) for name in _in_stage_order(snapshot.index.tables)}
     days = sorted({c.date for commits in commits_of.values() for c in commits if first <= c.day <= last})
     shown_days = days[-7:]
@@ -233,7 +237,8 @@ def show_status(settings: Settings, rows: Sequence[dict[str, Any]]) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("table", "days", "first", "last", "rows", "MB", "vintage", "complete"):
-        table.add_column(heading, justify="right" if heading in {"days", "rows", "MB"} else "left")
+        right = heading in {"days", "rows", "MB"}
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading == "table")
     by_name = {row["table"]: row for row in rows}
     for name in _in_stage_order(list(by_name)):
         row = by_name[name]

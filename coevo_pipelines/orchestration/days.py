@@ -145,14 +145,16 @@ def compute_and_commit(
 
 
 def stale_days(lake: Lake, tables: Sequence[str]) -> list[date]:
-    """Committed days of `tables` whose inputs are no longer what they were computed from."""
-    found: set[date] = set()
-    for table in tables:
-        for day in lake.committed_days(table):
-            commit = lake.committed(table, day)
-            if commit is not None and not lake.is_current(commit):
-                found.add(day)
-    return sorted(found)
+    """Committed days of `tables` whose inputs, or whose table's schema, have changed since they were computed."""
+    index = lake.snapshot().index
+    return sorted(
+        {
+            commit.day
+            for table in tables
+            for commit in index.partitions(table)
+            if not lake.is_current(commit) or commit.schema != schemas.table(table).fingerprint
+        }
+    )
 
 
 def partition_metadata(lake: Lake, written: Written, own: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         jobs=[job],
         schedules=[daily_schedule(job)],
         # A day is a dozen small steps: an interpreter start for each would cost more than the work.
-        executor=dg.in_process_executor,
+        executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
     )
 
 

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     topics: tuple[Topic, ...] = (SWARM_INTELLIGENCE,)
     sources: dict[str, Source] = Field(default_factory=_sources)
     http: Http = Http()
+    executor: Literal["in_process", "multiprocess"] = Field(
+        default="in_process", description="how the Dagster UI and daemon run steps; coevo run is always one process"
+    )
     dagster_home: Path | None = Field(
         default=None, description="run history; default $DAGSTER_HOME, else .dagster inside the lake"
     )

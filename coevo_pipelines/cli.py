@@ -6,6 +6,8 @@ found by verify); 2 it was asked wrongly (unknown option, date, setting); 130 in
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from datetime import date
 from enum import StrEnum
@@ -66,8 +68,15 @@ class UsageError(Exception):
 
 def main() -> None:
     """Entry point: errors become one line with the way out; `--debug` shows the trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Titles and names are Unicode: a narrow locale must not make a good run fail while it reports.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # as a program that SIGPIPE ended: `coevo query … | head` is no error
     except Exception as error:
         if "--debug" in sys.argv:
             raise
@@ -84,23 +93,34 @@ def _settings(lake: Path | None, source: WorldName | None) -> Settings:
 
 
 def _day(text: str, settings: Settings) -> date:
+    from datetime import UTC, datetime
+
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a date: write it as YYYY-MM-DD") from None
-    from datetime import UTC, datetime
-
-    settings.window(day) if day >= settings.opening else _too_early(day, settings)
+    if day < settings.opening:
+        raise UsageError(
+            f"{day} is before the lake's first partition {settings.opening}; "
+            "set start_date (COEVO_START_DATE) before the first run to begin earlier"
+        )
     if day >= datetime.now(UTC).date():
         raise UsageError(f"{day} is not over yet (UTC): a partition is a whole day")
     return day
 
 
-def _too_early(day: date, settings: Settings) -> None:
-    raise UsageError(
-        f"{day} is before the lake's first partition {settings.opening}; "
-        "set start_date (COEVO_START_DATE) before the first run to begin earlier"
-    )
+def _existing_lake(settings: Settings) -> Path:
+    """The lake's folder; UsageError when there is none, so that reading never makes one."""
+    root = settings.lake_root
+    _not_a_file(root)
+    if not (root / "ledger").is_dir():
+        raise UsageError(f"{root} is not a lake (it has no ledger); run `coevo run` first or name one with --lake")
+    return root
+
+
+def _not_a_file(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is a file: --lake (COEVO_LAKE) names a folder")
 
 
 @app.command()
@@ -121,6 +141,7 @@ def run(
     from coevo_pipelines.windows import days_between
 
     settings = _settings(lake, source)
+    _not_a_file(settings.lake_root)
     first = _day(day, settings)
     last = _day(to, settings) if to else first
     try:
@@ -175,9 +196,7 @@ def verify(
     from coevo_pipelines.lake.verify import verify as check
     from coevo_pipelines.terminal import bar, json_out, say
 
-    root = _settings(lake, source).lake_root
-    if not (root / "ledger").exists():
-        raise UsageError(f"{root} is not a lake (it has no ledger); run `coevo run` first or name one with --lake")
+    root = _existing_lake(_settings(lake, source))
     with bar("verifying", quiet=as_json) as advance:
         report = check(root, advance)
     if as_json:
@@ -212,11 +231,17 @@ def query(
     settings = _settings(lake, source)
     import duckdb
 
+    if not sql.strip():
+        raise UsageError('the question is empty; try "FROM traces.works LIMIT 5"')
+    _not_a_file(settings.lake_root)
     try:
         with open_catalog(settings.lake_root / CATALOG) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             cursor = connection.execute(sql)
             columns = [column[0] for column in cursor.description or ()]
+            twice = {name for name in columns if columns.count(name) > 1}
+            if twice and output is Format.json:
+                raise UsageError(f"two columns are named {min(twice)!r}: give one another name with AS")
             show_rows(columns, cursor.fetchall(), output.value)
     except FileNotFoundError as error:
         raise UsageError(str(error)) from None
@@ -232,8 +257,7 @@ def status(
     from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.terminal import json_out, show_status
 
-    settings = _settings(lake, source)
-    store = Lake(settings.lake_root, grace=settings.grace)
+    store = Lake(_existing_lake(_settings(lake, source)))
     index = store.snapshot().index
     rows: list[dict[str, Any]] = []
     for table in index.tables:
@@ -252,19 +276,19 @@ def status(
             }
         )
     if as_json:
-        json_out({"lake": str(settings.lake_root), "world": settings.source, "tables": rows})
+        json_out({"lake": str(store.root), "world": store.world, "tables": rows})
     else:
-        show_status(settings, rows)
+        show_status(store.root, store.world, rows)
 
 
 @app.command()
 def catalog(lake: LakeOption = None, source: SourceOption = None, debug: DebugOption = False) -> None:
     """Build coevo.duckdb again from the Parquet files and swap it in; readers are not disturbed."""
     from coevo_pipelines.lake.catalog import build
-    from coevo_pipelines.orchestration.resources import open_lake
+    from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.terminal import say
 
-    path = build(open_lake(_settings(lake, source)))
+    path = build(Lake(_existing_lake(_settings(lake, source))))
     say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -27,4 +27,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     )
 
 
-defs = build_definitions(load_settings())
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What the Dagster UI, daemon and `dg` load; built when they ask, not when this file is imported."""
+    return build_definitions(load_settings())

@@ -7,6 +7,7 @@ what a user may want to change; what a stage needs to know about itself stays in
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from coevo_pipelines.windows import Window, window_of
 
@@ -153,10 +155,14 @@ class Settings(BaseSettings):
     def _complete_sources(cls, values: dict[str, Any]) -> dict[str, Any]:
         """A user names only what differs: the other fields of a source keep their defaults."""
         given = values.get("sources") or {}
+        if not isinstance(given, dict):
+            raise ValueError(f"sources: expected tables such as [sources.arxiv], found {given!r}")
         merged = {name: source.model_dump() for name, source in _sources().items()}
         for name, fields in given.items():
             if name not in merged:
                 raise ValueError(f"unknown source {name!r}; known: {', '.join(sorted(merged))}")
+            if not isinstance(fields, dict | Source):
+                raise ValueError(f"sources.{name}: expected a table such as {{page_size = 100}}, found {fields!r}")
             merged[name] |= fields.model_dump() if isinstance(fields, Source) else fields
         for name, token in _named_token_variables().items():
             merged[name]["token"] = merged[name]["token"] or token
@@ -209,16 +215,30 @@ def config_file() -> Path | None:
     return None
 
 
+def _no_misspelt_variable() -> None:
+    """A COEVO_* variable that no setting reads is a typo: the run would go on with a default, say another lake."""
+    known = {f"COEVO_{name.upper()}" for name in (*Settings.model_fields, "config")}
+    for name in os.environ:
+        if name.startswith("COEVO_") and name.upper().partition("__")[0] not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else f"; known: {', '.join(sorted(known))}"
+            raise SettingsError(f"no setting is named by the variable {name}{hint}")
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from `overrides` (None means: not given), the environment and the file, in that priority.
 
     Raises SettingsError naming the setting, where it was read and what was expected.
     """
+    _no_misspelt_variable()
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsError(f"{config_file() or 'COEVO_* variables'}: {place}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{config_file() or 'COEVO_* variables'}: {place}: {message}") from error
+    except UnreadableSetting as error:
+        raise SettingsError(f"COEVO_* variables: {error} (lists and tables are given as JSON)") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config_file()}: not valid TOML: {error}") from error

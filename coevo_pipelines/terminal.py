@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -216,11 +218,11 @@ def _next_steps() -> None:
 def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:
     """A query's result as table, CSV or JSON (one array of objects)."""
     if output == "json":
-        json_out([dict(zip(columns, row, strict=True)) for row in rows])
+        json_out([dict(zip(columns, map(plain, row), strict=True)) for row in rows])
     elif output == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([_cell(plain(value)) for value in row] for row in rows)
     else:
         table = Table(*columns)
         for row in rows:
@@ -229,9 +231,31 @@ def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str
         say(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", style="dim")
 
 
-def show_status(settings: Settings, rows: Sequence[dict[str, Any]]) -> None:
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: no NaN (null), numbers as numbers, bytes in hexadecimal, times in ISO form."""
+    if isinstance(value, float):
+        value = value if math.isfinite(value) else None
+    elif isinstance(value, Decimal):
+        value = float(value)
+    elif isinstance(value, bytes):
+        value = value.hex()
+    elif isinstance(value, list | tuple):
+        value = [plain(item) for item in value]
+    elif isinstance(value, dict):
+        value = {str(name): plain(item) for name, item in value.items()}
+    elif isinstance(value, datetime | date):
+        value = value.isoformat()
+    return value
+
+
+def _cell(value: Any) -> Any:
+    """A CSV cell: lists and objects as JSON, true and false as such."""
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict | bool) else value
+
+
+def show_status(root: Path, world: str, rows: Sequence[dict[str, Any]]) -> None:
     """The lake at a glance."""
-    say(f"{settings.lake_root} ({settings.source})", style="bold")
+    say(f"{root} ({world})", style="bold")
     if not rows:
         say("empty: run `coevo run --date YYYY-MM-DD` first")
         return
@@ -252,7 +276,7 @@ def show_status(settings: Settings, rows: Sequence[dict[str, Any]]) -> None:
             vintage, Text(state, style="" if state == "yes" else "yellow"),
         )  # fmt: skip
     out().print(table)
-    if settings.source == "sample":
+    if world == "sample":
         say(SAMPLE_NOTE, style="cyan")
 
 

@@ -46,6 +46,9 @@ def test_every_command_explains_itself(name: str) -> None:
         (("run", "--date", "2019-03-27", "--to", "2019-03-25"), "the range ends (2019-03-25) before it starts"),
         (("verify",), "is not a lake (it has no ledger)"),
         (("query", "SELECT 1"), "does not exist: run `coevo run`"),
+        (("query", " "), "the question is empty"),
+        (("status",), "is not a lake (it has no ledger)"),
+        (("catalog",), "is not a lake (it has no ledger)"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -53,6 +56,15 @@ def test_wrong_use_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[
     assert found.returncode == 2, found.stderr
     assert message in found.stderr
     assert "Traceback" not in found.stderr
+    assert not (tmp_path / "nothing").exists(), "asking wrongly must not make a lake"
+
+
+@pytest.mark.parametrize("name", ["status", "verify", "catalog"])
+def test_a_file_is_no_lake(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("x")
+    found = coevo(name, "--lake", str(tmp_path / "file"), cwd=tmp_path)
+    assert found.returncode == 2
+    assert "is a file: --lake (COEVO_LAKE) names a folder" in found.stderr
 
 
 def test_verify_exit_codes(sample: Settings, tmp_path: Path) -> None:
@@ -81,6 +93,23 @@ def test_query_formats(sample: Settings) -> None:
     assert [row["node_id"] for row in listed] == [row["node_id"] for row in table]
     assert listed[0]["is_stub"] is False
     assert all(row["node_id"] in shown for row in listed)
+
+
+def test_values_come_out_as_readers_expect(sample: Settings) -> None:
+    sql = "SELECT 'nan'::DOUBLE AS n, 1.50::DECIMAL(9,2) AS d, '\\xAA'::BLOB AS b, [1, 2] AS l, true AS t"
+    lake = ("--lake", str(sample.lake_root))
+    assert json.loads(coevo("query", sql, "-f", "json", *lake).stdout) == [
+        {"n": None, "d": 1.5, "b": "aa", "l": [1, 2], "t": True}
+    ]
+    assert coevo("query", sql, "-f", "csv", *lake).stdout == 'n,d,b,l,t\n,1.5,aa,"[1, 2]",true\n'
+    twice = coevo("query", "SELECT 1 AS a, 2 AS a", "-f", "json", *lake)
+    assert (twice.returncode, "two columns are named 'a'" in twice.stderr) == (2, True)
+
+
+def test_a_narrow_locale_does_not_fail_a_good_answer(sample: Settings) -> None:
+    found = coevo("query", "SELECT 'Lévy' AS name", "--lake", str(sample.lake_root), PYTHONIOENCODING="ascii")
+    assert found.returncode == 0
+    assert "L\\xe9vy" in found.stdout
 
 
 @pytest.mark.parametrize(
@@ -142,6 +171,21 @@ def test_a_wrong_settings_file_is_explained(tmp_path: Path, text: str, message: 
     assert found.returncode == 2, found.stderr
     assert message in found.stderr
     assert "coevo.toml" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("COEVO_LAEK", "/x", "no setting is named by the variable COEVO_LAEK (did you mean COEVO_LAKE?)"),
+        ("COEVO_SOURCES__ARXIV", "3", "sources.arxiv: expected a table such as {page_size = 100}, found 3"),
+        ("COEVO_TOPICS", "abc", "topics"),
+        ("COEVO_GRACE_HOURS", "soon", "grace_hours: Input should be a valid integer"),
+    ],
+)
+def test_a_wrong_variable_is_explained(tmp_path: Path, variable: str, value: str, message: str) -> None:
+    found = coevo("settings", cwd=tmp_path, **{variable: value})
+    assert found.returncode == 2, found.stderr
+    assert message in found.stderr
 
 
 def test_a_second_topic_needs_no_code(tmp_path: Path) -> None:

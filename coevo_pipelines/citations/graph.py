@@ -112,12 +112,12 @@ def pairs_in_force(identities: Table) -> Table:
 
 
 def described_works(facts: Facts, canonical: Table) -> Table:
-    """One row a representative that has a trace: its own latest description, or its earliest alias's."""
+    """One row a representative that has a trace: its own latest description, or else the latest of its aliases'."""
     works = _with_canonical(facts.works, canonical, "work_id", "node_id")
     own = (works.work_id != works.node_id).cast("int8")
     place = ibis.row_number().over(
         group_by="node_id",
-        order_by=[own, _.event_at.desc(), _.source],
+        order_by=[own, _.event_at.desc(), _.date.desc(), _.source, _.work_id, _.raw_sha256],
     )
     appeared = works.group_by("node_id").agg(appeared_at=_.created_at.min())
     best = works.mutate(own=own).mutate(place=place).filter(_.place == 0)

@@ -14,6 +14,12 @@ from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
 
 KEY = dg.AssetKey(["lake", "catalog"])
+ROWS_AS_COMMITTED = dg.AssetCheckSpec(
+    name="rows_as_committed",
+    asset=KEY,
+    blocking=True,
+    description="Each table has as many rows as the ledger entries of its partitions say.",
+)
 
 
 def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -32,14 +38,7 @@ def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
                 description="coevo.duckdb: every table of the lake with comments, for any DuckDB client.",
             )
         ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                name="rows_as_committed",
-                asset=KEY,
-                blocking=True,
-                description="Each table has as many rows as the ledger entries of its partitions say.",
-            )
-        ],
+        check_specs=[ROWS_AS_COMMITTED],
         partitions_def=daily(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -55,7 +54,7 @@ def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
             check_results=[
                 dg.AssetCheckResult(
                     asset_key=KEY,
-                    check_name="rows_as_committed",
+                    check_name=ROWS_AS_COMMITTED.name,
                     passed=not wrong,
                     description="; ".join(wrong) or "all row counts agree",
                 )

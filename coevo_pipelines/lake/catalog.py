@@ -1,6 +1,6 @@
 """The DuckDB catalog: `coevo.duckdb`, a derived product of the committed partitions.
 
-It is built in a temporary file from one snapshot of the ledger and swapped in with a rename, so that a
+It is built in a temporary file, from the partitions of one moment, and swapped in with a rename, so that a
 reader that holds the old file goes on reading it undisturbed and no reader ever sees half a catalog. The
 rows are inside the file: it works from any directory, and it can be handed to someone else. Raw bodies stay
 in Parquet.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from coevo_pipelines.lake.store import Lake, Snapshot
 
 CATALOG = "coevo.duckdb"
+UNLOCKED_TRIES = 4
 
 _COMMITS_COMMENTS = {
     "table_name": "table of the lake",
@@ -84,7 +85,7 @@ def build(lake: Lake) -> Path:
             leftover.unlink()
         temporary = lake.root / f".{CATALOG}.{uuid.uuid4().hex[:8]}"
         try:
-            _build_file(lake.snapshot(), temporary, lake.world)
+            _build_undisturbed(lake, temporary)
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.replace(target)
@@ -101,6 +102,35 @@ def open_catalog(path: Path) -> duckdb.DuckDBPyConnection:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: run `coevo run` or `coevo catalog` first")
     return duckdb.connect(str(path), read_only=True)
+
+
+def _build_undisturbed(lake: Lake, path: Path) -> None:
+    """Build until nothing was committed meanwhile; in the end, keep writers out while building."""
+    import duckdb
+
+    for _ in range(UNLOCKED_TRIES):
+        path.unlink(missing_ok=True)
+        snapshot = lake.snapshot()
+        try:
+            _build_file(snapshot, path, lake.world)
+        except duckdb.Error:
+            if _same(snapshot, lake.snapshot()):
+                raise
+        else:
+            if _same(snapshot, lake.snapshot()):
+                return
+    path.unlink(missing_ok=True)
+    with lake.ledger.locked():
+        _build_file(lake.snapshot(), path, lake.world)
+
+
+def _same(one: Snapshot, other: Snapshot) -> bool:
+    """True when both list the same commits."""
+
+    def hashes(snapshot: Snapshot) -> list[str]:
+        return [commit.hash for table in snapshot.index.tables for commit in snapshot.index.partitions(table)]
+
+    return hashes(one) == hashes(other)
 
 
 def _build_file(snapshot: Snapshot, path: Path, world: str) -> None:

@@ -17,6 +17,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -216,6 +217,9 @@ class Ledger:
         head = GENESIS
         with self.file.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
+                if not line.endswith(b"\n"):
+                    time.sleep(0.2)  # a writer may be in the middle of it
+                    line += stream.read()  # noqa: PLW2901
                 if not line.endswith(b"\n"):
                     raise LedgerError(f"ledger line {number}: cut off after {len(line)} bytes")
                 commit = parse_line(line, number)

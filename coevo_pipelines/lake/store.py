@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from filelock import FileLock
+
 from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.ledger import Commit, Index, Input, Ledger, file_sha256
+from coevo_pipelines.lake.ledger import Commit, Index, Input, Ledger, canonical, file_sha256, write_durably
 from coevo_pipelines.version import code_version
 
 if TYPE_CHECKING:
@@ -31,7 +34,10 @@ class LakeError(RuntimeError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The committed partitions at one moment, and the files to read for them.
+    """Which partitions were committed at one moment, and the files to read for them.
+
+    The files themselves may be replaced by a later commit of the same day: whoever computes from them gives
+    `inputs` to `Lake.write`, which refuses the result when that has happened.
 
     Each `scan` and `files` call is remembered, so that `inputs` says exactly what a result was read from.
     """
@@ -97,26 +103,37 @@ class Lake:
         self.grace = grace
         self.run_id = run_id
         self.ledger = Ledger(root)
-        self.world_file = root / "world"
+        self._claim_file = root / "lake.json"
 
     @property
     def world(self) -> str:
-        """`sample` or `live`; empty while nothing was written through `claim`."""
-        return self.world_file.read_text().strip() if self.world_file.exists() else ""
+        """`sample` or `live`; empty for a lake that nobody claimed."""
+        return str(self._claimed().get("world", ""))
 
-    def claim(self, world: str) -> None:
-        """Make this a lake of `world`. LakeError when it holds another: sample and live never mix."""
+    def claim(self, **identity: str) -> None:
+        """Fix what a lake may never change: its world, its first day, how far back that reaches.
+
+        The first caller writes it; LakeError, naming what differs and the way out, for a later one that says
+        otherwise. Sample and live must not mix, and a moved opening would hold the same facts twice.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.world_file.open("x") as stream:
-                stream.write(f"{world}\n")
-        except FileExistsError:
-            held = self.world
-            if held and held != world:
+        with FileLock(self.root / ".claim.lock"):
+            held = self._claimed()
+            if not held:
+                write_durably(self._claim_file, canonical(dict(identity)) + b"\n")
+                return
+        for name, value in identity.items():
+            if held.get(name) != value:
                 raise LakeError(
-                    f"{self.root} holds the {held} world and the settings say {world}: "
+                    f"{self.root} was made with {name} = {held.get(name)} and the settings say {value}: "
                     "choose another folder with --lake or COEVO_LAKE"
-                ) from None
+                )
+
+    def _claimed(self) -> dict[str, str]:
+        try:
+            return dict(json.loads(self._claim_file.read_bytes()))
+        except FileNotFoundError:
+            return {}
 
     def path(self, table: str, day: date) -> Path:
         """Where the partition lies: `<root>/<stage>/<table>/date=YYYY-MM-DD/part.parquet`."""
@@ -124,7 +141,7 @@ class Lake:
         return self.root / schema.stage / schema.short_name / f"date={day.isoformat()}" / PART
 
     def snapshot(self) -> Snapshot:
-        """The lake as committed now. Later commits do not change it."""
+        """What is committed now. Later commits do not change the list."""
         return Snapshot(root=self.root, index=self.ledger.refresh().copy())
 
     def scan(self, table: str, *, upto: date | None = None, on: date | None = None) -> pl.LazyFrame:

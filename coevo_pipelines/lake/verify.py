@@ -12,6 +12,7 @@ from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.ledger import Commit, Index, Ledger, LedgerError
 from coevo_pipelines.lake.store import PART
 
+LOOKS = 10
 THREADS = 4  # sha256 and reading both release the interpreter; more threads only wait for the disk
 
 
@@ -61,15 +62,49 @@ def verify(root: Path, progress: Callable[[int, int, int], None] = lambda *_: No
     except LedgerError as error:
         place = ledger.file.relative_to(root).as_posix()
         findings.append(Finding("ledger", "", place, str(error), "an unbroken chain", "a broken one"))
-    current = [commit for table in index.tables for commit in index.partitions(table)]
+    current = {(c.table, c.date): c for table in index.tables for c in index.partitions(table)}
     checked_bytes = 0
+    wrong: dict[tuple[str, str], list[Finding]] = {}
     with ThreadPoolExecutor(THREADS) as pool:
-        for done, (size, found) in enumerate(pool.map(lambda c: _check_file(root, c), current), start=1):
-            findings.extend(found)
+        checked = pool.map(lambda c: (c, *_check_file(root, c)), list(current.values()))
+        for done, (commit, size, found) in enumerate(checked, start=1):
             checked_bytes += size
+            if found:
+                wrong[commit.table, commit.date] = found
             progress(done, len(current), checked_bytes)
-    findings.extend(_strangers(root, {commit.file for commit in current}))
+    strangers = list(_strangers(root, {commit.file for commit in current.values()}))
+    if not findings and (wrong or strangers):
+        wrong, strangers = _look_again(root, current, wrong, strangers)
+    findings.extend(finding for found in wrong.values() for finding in found)
+    findings.extend(strangers)
     return Report(commits, len(current), checked_bytes, tuple(findings))
+
+
+Place = tuple[str, str]
+
+
+def _look_again(
+    root: Path, seen: dict[Place, Commit], wrong: dict[Place, list[Finding]], strangers: list[Finding]
+) -> tuple[dict[Place, list[Finding]], list[Finding]]:
+    """What a run that writes while we read has replaced in the meantime is no finding: hold it against its
+    newer entry. A file that stays different from an entry that stays the same is one."""
+    for _ in range(LOOKS):
+        now = Index()
+        for commit in _entries(Ledger(root)):
+            now.apply(commit)
+        newer = {place: now.get(*place) for place in wrong}
+        moved = {place: commit for place, commit in newer.items() if commit is not None and commit != seen[place]}
+        for place, commit in moved.items():
+            seen[place] = commit
+            _, found = _check_file(root, commit)
+            if found:
+                wrong[place] = found
+            else:
+                del wrong[place]
+        strangers = [stranger for stranger in strangers if now.get(stranger.table, stranger.date) is None]
+        if not moved:
+            break
+    return wrong, strangers
 
 
 def _entries(ledger: Ledger) -> Iterator[Commit]:

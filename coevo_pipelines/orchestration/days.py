@@ -14,6 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from filelock import FileLock
 
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Lake, Snapshot, StaleInputs, Written
@@ -89,21 +90,24 @@ def materialize_days(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Compute and commit `tables` for each day of the run and each stale day; then yield one result a table."""
     asked = days(context.partition_keys)
-    stale = [day for day in stale_days(lake, tables) if day not in asked]
     results: dict[date, Mapping[str, Result]] = {}
-    written: dict[date, Mapping[str, Written]] = {}
-    for day in sorted({*asked, *stale}):
-        results[day], written[day] = compute_and_commit(lake, tables, day, compute)
-        rows = ", ".join(f"{schemas.table(t).short_name} {results[day][t].frame.height:,}" for t in tables)
-        log.info("%s %s: %s", schemas.table(tables[0]).stage, day, rows)
-        for table in tables:
-            metadata = partition_metadata(lake, written[day][table], results[day][table].metadata)
-            if day in asked:
-                context.add_asset_metadata(metadata, asset_key(table), day.isoformat())
-            else:
-                context.log_event(
-                    dg.AssetMaterialization(asset_key(table), partition=day.isoformat(), metadata=metadata)
-                )
+    # One writer a stage at a time: a day read while another process renews an earlier one is out of date at once.
+    with FileLock(lake.root / f".{schemas.table(tables[0]).stage}.lock"):
+        pending = set(asked)
+        while pending := pending | set(stale_days(lake, tables)):
+            day = min(pending)  # a day can only put later ones out of date
+            results[day], written = compute_and_commit(lake, tables, day, compute)
+            pending.discard(day)
+            rows = ", ".join(f"{schemas.table(t).short_name} {results[day][t].frame.height:,}" for t in tables)
+            log.info("%s %s: %s", schemas.table(tables[0]).stage, day, rows)
+            for table in tables:
+                metadata = partition_metadata(lake, written[table], results[day][table].metadata)
+                if day in asked:
+                    context.add_asset_metadata(metadata, asset_key(table), day.isoformat())
+                else:
+                    context.log_event(
+                        dg.AssetMaterialization(asset_key(table), partition=day.isoformat(), metadata=metadata)
+                    )
     extra = list(checks(results))
     for table in tables:
         yield dg.MaterializeResult(

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 def open_lake(settings: Settings, run_id: str = "") -> Lake:
-    """The lake of these settings. LakeError when it holds the other world."""
+    """The lake of these settings. LakeError when it is of another world or opened on another day."""
     lake = Lake(settings.lake_root, grace=settings.grace, run_id=run_id)
-    lake.claim(settings.source)
+    lake.claim(
+        world=settings.source,
+        start_date=settings.opening.isoformat(),
+        history_from=settings.history.isoformat(),
+    )
     return lake
 
 

@@ -12,7 +12,7 @@ import pytest
 from coevo_pipelines.lake import catalog
 from coevo_pipelines.lake.assets import wrong_row_counts
 from coevo_pipelines.lake.schemas import TABLES
-from coevo_pipelines.lake.store import Lake
+from coevo_pipelines.lake.store import Lake, Snapshot
 from coevo_pipelines.settings import Settings
 
 
@@ -74,6 +74,27 @@ def test_a_reader_keeps_its_view_while_the_catalog_is_replaced(lake: Lake) -> No
     # DuckDB gives one process one view of a path for as long as a connection is open: look anew.
     with catalog.open_catalog(path) as reader:
         assert reader.execute("SELECT count(*) FROM lake.commits").fetchall() == [(2,)]
+
+
+def test_a_commit_during_the_build_gives_a_catalog_of_one_moment(
+    sample: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(sample.lake_root, root, ignore=shutil.ignore_patterns(".dagster"))
+    lake, other, day = Lake(root), Lake(root), date(2019, 3, 26)
+    metrics = lake.scan("traces.metrics", on=day).drop("date").collect()
+    builds, original = [], catalog._build_file
+
+    def disturbed(snapshot: Snapshot, path: Path, world: str) -> None:
+        builds.append(path)
+        if len(builds) <= 2:
+            other.write("traces.metrics", day, metrics.head(len(builds)))
+        original(snapshot, path, world)
+
+    monkeypatch.setattr(catalog, "_build_file", disturbed)
+    with catalog.open_catalog(catalog.build(lake)) as connection:
+        assert wrong_row_counts(connection) == []
+    assert len(builds) == 3
 
 
 def test_leftovers_of_a_killed_build_are_removed(lake: Lake) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -117,6 +118,28 @@ def _rechained(entries: list, replacement) -> bytes:  # type: ignore[no-untyped-
         head = sealed.hash
         lines.append(canonical(asdict(sealed)) + b"\n")
     return b"".join(lines)
+
+
+def test_a_run_that_writes_meanwhile_is_no_finding(copy: Path) -> None:
+    """A partition replaced between reading the ledger and reading the file is held against its newer entry."""
+    lake = Lake(copy)
+    metrics = lake.scan("traces.metrics", on=DAY).drop("date").collect()
+    stop, reports = threading.Event(), []
+
+    def write() -> None:
+        rows = 0
+        while not stop.is_set():
+            rows = 1 - rows
+            lake.write("traces.metrics", DAY, metrics.head(rows + 1))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        reports = [verify(copy) for _ in range(12)]
+    finally:
+        stop.set()
+        writer.join()
+    assert [str(finding) for report in reports for finding in report.findings] == []
 
 
 def test_a_lake_without_partitions_is_sound(tmp_path: Path) -> None:

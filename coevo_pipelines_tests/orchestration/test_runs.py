@@ -15,9 +15,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from coevo_pipelines.definitions import build_definitions
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.lake.verify import verify
-from coevo_pipelines.orchestration.run import run_days
+from coevo_pipelines.orchestration.days import stale_days
+from coevo_pipelines.orchestration.run import instance, run_days
 from coevo_pipelines.settings import Settings, load_settings
 from coevo_pipelines_tests.runs import DAYS, coevo, command, derived_digests, environment
 
@@ -49,22 +51,40 @@ def test_a_second_run_changes_no_byte_and_commits_nothing(sample: Settings, tmp_
     assert verify(root).commits == commits
 
 
-def test_two_runs_for_different_dates_at_once(sample: Settings, tmp_path: Path) -> None:
+def test_three_runs_for_different_dates_at_once(sample: Settings, tmp_path: Path) -> None:
     root = tmp_path / "lake"
     runs = [
         subprocess.Popen(
             command("run", "--date", str(day), "--lake", str(root), "--json"),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path,
         )
-        for day in (DAYS[0], DAYS[1])
+        for day in DAYS
     ]  # fmt: skip
     for run in runs:
         out, err = run.communicate(timeout=200)
         assert run.returncode == 0, err
         assert json.loads(out)["success"]
-    run_in_order(root, [DAYS[2]])
     assert derived_digests(root) == derived_digests(sample.lake_root)
     assert verify(root).findings == ()
+
+
+def test_one_stage_alone_later_days_first(sample: Settings, tmp_path: Path) -> None:
+    """As in the UI: scrapes and traces of all days, then only the graph, backwards. Later days are renewed."""
+    root = tmp_path / "lake"
+    settings = load_settings(lake=root)
+    definitions = build_definitions(settings)
+    graph = definitions.resolve_asset_graph()
+    early = [key for key in graph.get_all_asset_keys() if key.path[0] in {"scrapes", "traces"}]
+    late = [key for key in graph.get_all_asset_keys() if key.path[0] == "citations"]
+    job = definitions.resolve_implicit_global_asset_job_def()
+    span = {"dagster/asset_partition_range_start": str(DAYS[0]), "dagster/asset_partition_range_end": str(DAYS[2])}
+    with instance(settings) as opened:
+        assert job.execute_in_process(instance=opened, asset_selection=early, tags=span).success
+        for day in reversed(DAYS):
+            result = job.execute_in_process(instance=opened, asset_selection=late, partition_key=day.isoformat())
+            assert result.success
+            assert stale_days(Lake(root), ["citations.nodes", "citations.edges"]) == []
+    assert derived_digests(root) == derived_digests(sample.lake_root)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -168,4 +188,11 @@ def test_an_incomplete_day_is_filled_by_the_next_run(sample: Settings, tmp_path:
 def test_sample_and_live_never_share_a_lake(sample: Settings) -> None:
     run = coevo("run", "--date", "2026-01-01", "--source", "live", "--lake", str(sample.lake_root))
     assert run.returncode == 1
-    assert "holds the sample world and the settings say live: choose another folder with --lake" in run.stderr
+    assert "was made with world = sample and the settings say live: choose another folder with --lake" in run.stderr
+
+
+def test_the_opening_of_a_lake_is_fixed(sample: Settings) -> None:
+    """A moved opening would hold the same history twice, or claim a history that was never asked for."""
+    run = coevo("run", "--date", "2019-03-24", "--lake", str(sample.lake_root), COEVO_START_DATE="2019-03-24")
+    assert run.returncode == 1
+    assert "was made with start_date = 2019-03-25 and the settings say 2019-03-24" in run.stderr

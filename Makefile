@@ -24,9 +24,7 @@ test: setup  ## all tests
 	@$(BIN)/python -m pytest
 
 dev: setup  ## the Dagster UI on http://127.0.0.1:3000
-	@mkdir -p data_lake/.dagster
-	@test -f data_lake/.dagster/dagster.yaml || printf 'telemetry:\n  enabled: false\n' > data_lake/.dagster/dagster.yaml
-	DAGSTER_HOME=$(CURDIR)/data_lake/.dagster $(BIN)/dagster dev -w workspace.yaml
+	DAGSTER_HOME=$$($(BIN)/python -m coevo_pipelines.orchestration.run) $(BIN)/dagster dev -w workspace.yaml
 
 lint: setup  ## formatting, lint, types, lock file
 	@$(BIN)/ruff format --check .

@@ -152,10 +152,6 @@ class Lake:
         """The ledger's latest entry for the partition, or None."""
         return self.ledger.refresh().get(table, day.isoformat())
 
-    def committed_days(self, table: str) -> list[date]:
-        """Days of `table` that have a partition, in order."""
-        return [commit.day for commit in self.ledger.refresh().partitions(table)]
-
     def is_current(self, commit: Commit) -> bool:
         """True when every input of `commit` is still what it was computed from."""
         index = self.ledger.refresh()

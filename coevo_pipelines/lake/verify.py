@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.ledger import Commit, Index, Ledger, LedgerError
+from coevo_pipelines.lake.ledger import Commit, Index, Ledger, LedgerError, file_sha256
 from coevo_pipelines.lake.store import PART
 
 LOOKS = 10
@@ -120,7 +119,7 @@ def _entries(ledger: Ledger) -> Iterator[Commit]:
             raise
     if announced is not None and (last is None or announced.seq == last.seq + 1):
         target = ledger.folder.parent / announced.file
-        if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() == announced.sha256:
+        if target.exists() and file_sha256(target) == announced.sha256:
             yield announced
 
 
@@ -146,9 +145,7 @@ def _check_file(root: Path, commit: Commit) -> tuple[int, list[Finding]]:
 
     path = root / commit.file
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            size = stream.tell()
+        size, digest = path.stat().st_size, file_sha256(path)
     except OSError as error:
         return 0, [finding("file", f"{commit.bytes} bytes", error.strerror or "unreadable")]
     if size != commit.bytes:

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from coevo_pipelines.orchestration.jobs import DAILY_SNAPSHOT
 from coevo_pipelines.orchestration.resources import open_lake
-from coevo_pipelines.settings import Settings
+from coevo_pipelines.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,3 +125,7 @@ def _root_message(error: object) -> str:
 
 def _quiet_dagster() -> None:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
+
+
+if __name__ == "__main__":  # for `make dev`: where the UI keeps and finds the runs of this lake
+    print(dagster_home(load_settings()))

@@ -63,10 +63,8 @@ def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
         if scrape.token:
             params["api_key"] = scrape.token
         page = json_object(scrape.get(session, PATH, params).content)
-        results, meta = page.get("results"), page.get("meta")
-        if not isinstance(results, list) or not isinstance(meta, dict):
-            raise Incomplete(f"{PATH}: the page has no results or no meta")
-        seen, expected = seen + len(results), int(meta.get("count") or 0)
+        results, meta = page["results"], page["meta"]  # `check` has seen that they are there
+        seen, expected = seen + len(results), meta["count"]
         following = meta.get("next_cursor") if results else None
         if following in asked:
             raise Incomplete(f"{PATH}: the next cursor repeats after {seen} of {expected} works")

@@ -136,7 +136,7 @@ class RecordingAdapter(HTTPAdapter):
         for attempt in range(1, attempts + 1):
             self._limiter.wait()
             status: int | None = None
-            headers: dict[str, str] = {}
+            headers: Mapping[str, str] = {}
             body, wait = b"", None
             try:
                 status, headers, body = self._exchange(request, options)
@@ -169,7 +169,7 @@ class RecordingAdapter(HTTPAdapter):
 
     def _exchange(
         self, request: requests.PreparedRequest, options: dict[str, Any]
-    ) -> tuple[int, dict[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytes]:
         options |= {"stream": True, "timeout": (self.http.connect_timeout_s, self.http.read_timeout_s)}
         request.headers["Accept-Encoding"] = "gzip, deflate"  # what _inflated can tell the end of
         response = super().send(request, **options)
@@ -181,7 +181,7 @@ class RecordingAdapter(HTTPAdapter):
                 if size > limit:
                     raise BodyTooLarge(f"the answer is longer than {self.http.max_body_mb} MB (http.max_body_mb)")
                 chunks.append(chunk)
-            return response.status_code, dict(response.headers), b"".join(chunks)
+            return response.status_code, response.headers, b"".join(chunks)
 
     def _record(
         self,
@@ -244,13 +244,12 @@ def _response(request: requests.PreparedRequest, exchange: Exchange, headers: Ma
 
 
 def _is_transient(status: int, headers: Mapping[str, str]) -> bool:
-    lowered = {name.lower(): value for name, value in headers.items()}
-    limited = "retry-after" in lowered or lowered.get("x-ratelimit-remaining") == "0"
+    limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
     return status in TRANSIENT_STATUSES or (status == 403 and limited)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = {name.lower(): value for name, value in headers.items()}.get("retry-after")
+    value = headers.get("retry-after")
     if value is None:
         return None
     try:
@@ -260,9 +259,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _bad_location(status: int, headers: Mapping[str, str]) -> str:
-    location = {name.lower(): value for name, value in headers.items()}.get("location", "")
     try:
-        urlsplit(location)
+        urlsplit(headers.get("location", ""))
     except ValueError as error:
         return f"Location is no address: {error}" if 300 <= status < 400 else ""
     return ""
@@ -291,10 +289,8 @@ def _inflated(response: requests.Response) -> Iterator[bytes]:
 
 def _plain(error: BaseException) -> str:
     """The innermost reason, without object addresses."""
-    text = str(getattr(error, "reason", None) or (error.args[0] if error.args else error))
-    while (inner := getattr(error, "reason", None) or (error.args[0] if error.args else None)) is not None:
-        if not isinstance(inner, BaseException):
-            break
+    inner: Any = error
+    while isinstance(inner, BaseException):
         error = inner
-        text = str(error)
-    return f"{type(error).__name__}: {_WHERE.sub('', text)}"
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return f"{type(error).__name__}: {_WHERE.sub('', str(error))}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,13 +10,11 @@ from coevo_pipelines.lake import schemas
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.sources import source as source_module
 from coevo_pipelines.settings import Topic
-from coevo_pipelines.traces.records import ParseError, Traces
+from coevo_pipelines.traces.records import Traces
 from coevo_pipelines.windows import Window
 
 if TYPE_CHECKING:
     import polars as pl
-
-log = logging.getLogger(__name__)
 
 TABLES = (
     "traces.works",
@@ -47,11 +44,8 @@ def normalize(
         if not exchange.ok or (exchange.status or 0) >= 300:
             continue
         traces.begin(exchange)
-        try:
-            with traces.item("body"):
-                module.parse(exchange, traces)
-        except ParseError as error:
-            traces.reject("body", str(error))
+        with traces.item("body"):
+            module.parse(exchange, traces)
     return traces
 
 

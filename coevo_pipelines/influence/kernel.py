@@ -1,0 +1,39 @@
+"""Loops that must be loops: plain Python on small arrays, compiled by numba on large ones.
+
+Importing numba takes about 0.6 s and compiling a loop about 1 s. A small graph is done before that, so the very
+same function runs uncompiled on it; numba does no reassociation and no contraction unless asked, so both
+ways give the same bits. Compiled code is cached on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LARGE = 30_000
+"""Elements of the largest array from which on compiling pays."""
+
+
+def kernel(function: F) -> F:
+    """Decorator for a function of numbers and arrays that numba's nopython mode understands.
+
+    It may not call another kernel, and keeps to 64-bit integers, so that both ways compute the same.
+    """
+
+    @functools.cache
+    def compiled() -> Callable[..., Any]:
+        import numba
+
+        return numba.njit(cache=True, nogil=True)(function)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        largest = max((given.size for given in arguments if isinstance(given, np.ndarray)), default=0)
+        return (compiled() if largest > LARGE else function)(*arguments)
+
+    return call  # type: ignore[return-value]

@@ -20,13 +20,21 @@ from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
 from coevo_pipelines.windows import DAY
 
-TABLES = ("citations.nodes", "citations.resolutions", "citations.edges", "citations.quarantine")
+TABLES = (
+    "citations.nodes",
+    "citations.aliases",
+    "citations.resolutions",
+    "citations.edges",
+    "citations.quarantine",
+)
+STATE = TABLES[:3]
+"""What a day also reads of the days before."""
 INPUTS = ("traces.works", "traces.references", "traces.people", "traces.identities")
 QUARANTINE = "citations.quarantine"
 
 
 def citation_assets(settings: Settings) -> dg.AssetsDefinition:
-    """The four tables of the stage as one computation: they share the resolved identifiers."""
+    """The tables of the stage as one computation: they share the resolved identifiers."""
 
     @dg.multi_asset(
         name="citations",
@@ -43,14 +51,14 @@ def citation_assets(settings: Settings) -> dg.AssetsDefinition:
 
 
 def compute(day: date, snapshot: Snapshot) -> Mapping[str, Result]:
-    """The day's rows of the four tables."""
+    """The day's rows of the stage's tables."""
     from coevo_pipelines.citations import graph
     from coevo_pipelines.lake.engine import Engine
 
     with Engine(snapshot) as engine:
         works, references, people, identities = (engine.table(name, upto=day) for name in INPUTS)
-        nodes, resolutions = (engine.table(name, upto=day - DAY) for name in TABLES[:2])
-        facts = graph.Facts(day, works, references, people, identities, nodes, resolutions, engine)
+        nodes, aliases, resolutions = (engine.table(name, upto=day - DAY) for name in STATE)
+        facts = graph.Facts(day, works, references, people, identities, nodes, aliases, resolutions, engine)
         frames = {name: engine.frame(table) for name, table in graph.build(facts).items()}
     return {name: Result(frame, _numbers(name, frame)) for name, frame in frames.items()}
 

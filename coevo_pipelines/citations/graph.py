@@ -7,6 +7,7 @@ Everything is *as of* a day: from facts of that day and earlier alone. Definitio
   repository, Hub, …). So what comes later joins what was there, and representatives seldom change.
 - A **node** is a representative; it is listed on the day on which it first is one. A **stub** is a node
   without a trace of the work itself.
+- An **alias** says that from a day on an identifier has another representative than the day before.
 - A **resolution** says that from a day on another node stands for an earlier one, or that a stub got its work.
 - An **edge** is listed on the day of its first reference. Links within one work, owner or author set keep
   weight 0. A target that appeared more than 30 days after the reference is quarantined.
@@ -44,8 +45,8 @@ class Engine(Protocol):
 class Facts:
     """What is known by the end of `day`; each table has the partition `date`.
 
-    works, references, people, identities: the `traces.*` tables up to the day. nodes, resolutions: the
-    `citations.*` tables up to the day before.
+    works, references, people, identities: the `traces.*` tables up to the day. nodes, aliases, resolutions:
+    the `citations.*` tables up to the day before.
     """
 
     day: date
@@ -54,19 +55,21 @@ class Facts:
     people: Table
     identities: Table
     nodes: Table
+    aliases: Table
     resolutions: Table
     engine: Engine
 
 
 def build(facts: Facts) -> Mapping[str, Table]:
-    """The day's rows of `citations.nodes`, `.resolutions`, `.edges` and `.quarantine`."""
+    """The day's rows of `citations.nodes`, `.aliases`, `.resolutions`, `.edges` and `.quarantine`."""
     canonical = facts.engine.keep(representatives(facts))
-    described = facts.engine.keep(described_works(facts, canonical))
+    described = facts.engine.keep(described_works(facts.works, facts.people, canonical))
     linked = facts.engine.keep(first_references(facts, canonical))
     nodes = facts.engine.keep(new_nodes(facts, canonical, described))
     links = facts.engine.keep(weighed_links(facts, linked, nodes, described))
     return {
         "citations.nodes": nodes,
+        "citations.aliases": new_aliases(facts.aliases, canonical),
         "citations.resolutions": new_resolutions(facts, canonical, described),
         "citations.edges": edges(links),
         "citations.quarantine": quarantine(links),
@@ -111,9 +114,13 @@ def pairs_in_force(identities: Table) -> Table:
     return forth.union(held.select(a=_.right_id, b=_.left_id))
 
 
-def described_works(facts: Facts, canonical: Table) -> Table:
-    """One row a representative that has a trace: its own latest description, or else the latest of its aliases'."""
-    works = _with_canonical(facts.works, canonical, "work_id", "node_id")
+def described_works(works: Table, people: Table, canonical: Table) -> Table:
+    """One row a representative that has a trace: its own latest description, or else the latest of its aliases'.
+
+    node_id; work_id and source of that description, and its kind, title, owner, fields, tags, topics; created_at
+    of the first trace under any of its names; authors as in `author_sets`, null where the description has none.
+    """
+    works = with_canonical(works, canonical, "work_id", "node_id")
     own = (works.work_id != works.node_id).cast("int8")
     place = ibis.row_number().over(
         group_by="node_id",
@@ -122,9 +129,12 @@ def described_works(facts: Facts, canonical: Table) -> Table:
     appeared = works.group_by("node_id").agg(appeared_at=_.created_at.min())
     best = works.mutate(own=own).mutate(place=place).filter(_.place == 0)
     best = best.join(appeared, "node_id")
-    authors = author_sets(facts.people)
+    authors = author_sets(people)
     joined = best.left_join(authors, (best.work_id == authors.work_id) & (best.source == authors.source))
-    return joined.select("node_id", "kind", "title", "owner", created_at=best.appeared_at, authors=authors.authors)
+    return joined.select(
+        "node_id", "work_id", "source", "kind", "title", "owner", "fields", "tags", "topics",
+        created_at=best.appeared_at, authors=authors.authors,
+    )  # fmt: skip
 
 
 def author_sets(people: Table) -> Table:
@@ -134,10 +144,29 @@ def author_sets(people: Table) -> Table:
     return each.group_by(["work_id", "source"]).agg(authors=_.who.group_concat(sep="\n", order_by=_.who))
 
 
+def standing(aliases: Table) -> Table:
+    """(id, canonical) for each identifier that ever was an alias: what the latest row says that stands for it."""
+    latest = ibis.row_number().over(group_by="id", order_by=_.date.desc())
+    return aliases.mutate(place=latest).filter(_.place == 0).select("id", canonical=_.node_id)
+
+
+def new_aliases(aliases: Table, canonical: Table) -> Table:
+    """(id, node_id) of the identifiers that something else stands for than the day before.
+
+    An identifier without a row stands for itself, and so does one that is in no assertion in force.
+    """
+    before = standing(aliases).select("id", before=_.canonical)
+    now = canonical.select("id", now=_.canonical)
+    everyone = before.select("id").union(now.select("id"), distinct=True)
+    joined = everyone.left_join(before, "id").select("id", before=ibis.coalesce(before.before, everyone.id))
+    joined = joined.left_join(now, "id").select("id", before=joined.before, node_id=ibis.coalesce(now.now, joined.id))
+    return joined.filter(_.node_id != _.before).drop("before")
+
+
 def first_references(facts: Facts, canonical: Table) -> Table:
     """The first reference of each (source, target, relation) between representatives, if it is of the day."""
-    mapped = _with_canonical(facts.references, canonical, "source_id", "citing")
-    mapped = _with_canonical(mapped, canonical, "target_id", "cited")
+    mapped = with_canonical(facts.references, canonical, "source_id", "citing")
+    mapped = with_canonical(mapped, canonical, "target_id", "cited")
     key = ["citing", "cited", "relation"]
     touched = facts.engine.keep(mapped.filter(_.date == facts.day).select(*key).distinct())
     candidates = mapped.semi_join(touched, key)
@@ -156,7 +185,7 @@ def new_nodes(facts: Facts, canonical: Table, described: Table) -> Table:
         .union(facts.references.select(id=_.source_id, event_at=_.event_at))
         .union(facts.references.select(id=_.target_id, event_at=_.event_at))
     )
-    first = _with_canonical(named, canonical, "id", "node_id").group_by("node_id").agg(event_at=_.event_at.min())
+    first = with_canonical(named, canonical, "id", "node_id").group_by("node_id").agg(event_at=_.event_at.min())
     new = first.anti_join(facts.nodes, "node_id")
     joined = new.left_join(described, "node_id").select(
         node_id=new.node_id,
@@ -183,7 +212,7 @@ def new_resolutions(facts: Facts, canonical: Table, described: Table) -> Table:
         was_stub=known.was_stub & ~before.described_before.fill_null(False),
         before=ibis.coalesce(before.before, known.node_id),
     )
-    now = _with_canonical(known, canonical, "node_id", "resolved_id")
+    now = with_canonical(known, canonical, "node_id", "resolved_id")
     joined = now.left_join(described, now.resolved_id == described.node_id).select(
         node_id=now.node_id,
         resolved_id=now.resolved_id,
@@ -208,27 +237,35 @@ def weighed_links(facts: Facts, linked: Table, nodes: Table, described: Table) -
         .left_join(citing, linked.source == citing.node_id)
         .left_join(cited, linked.target == cited.node_id)
     )
-    own = ibis.cases(
-        (linked.source == linked.target, "self_loop"),
-        (citing.owner == cited.owner, "same_owner"),
-        (citing.authors == cited.authors, "same_authors"),
-    )
-    late = cited.created_at > linked.event_at + ibis.interval(days=QUARANTINE_DAYS)
     return joined.select(
         source=linked.source,
         target=linked.target,
         relation=linked.relation,
         source_node=source_number.node,
         target_node=target_number.node,
-        own=own,
+        own=own_work(linked.source == linked.target, citing, cited),
         target_is_stub=cited.node_id.isnull(),
         target_created_at=cited.created_at,
-        is_late=late.fill_null(False),
+        is_late=is_late(cited.created_at, linked.event_at),
         event_at=linked.event_at,
         evidence=linked.evidence,
         observed_at=linked.observed_at,
         raw_sha256=linked.raw_sha256,
     )
+
+
+def own_work(is_loop: Any, citing: Table, cited: Table) -> Any:
+    """Why a link is one within somebody's own work, or null; citing, cited: with `owner` and `authors`."""
+    return ibis.cases(
+        (is_loop, "self_loop"),
+        (citing.owner == cited.owner, "same_owner"),
+        (citing.authors == cited.authors, "same_authors"),
+    )
+
+
+def is_late(created_at: Any, event_at: Any) -> Any:
+    """True where the target appeared too long after the link to be what it means; false where that is unknown."""
+    return (created_at > event_at + ibis.interval(days=QUARANTINE_DAYS)).fill_null(False)
 
 
 def edges(links: Table) -> Table:
@@ -248,7 +285,7 @@ def quarantine(links: Table) -> Table:
     )  # fmt: skip
 
 
-def _with_canonical(table: Table, canonical: Table, column: str, name: str) -> Table:
+def with_canonical(table: Table, canonical: Table, column: str, name: str) -> Table:
     """`table` plus column `name`: the representative of `column`."""
     looked_up = canonical.view()
     joined = table.left_join(looked_up, table[column] == looked_up.id)

@@ -34,11 +34,15 @@ class Engine:
         files = self.snapshot.files(name, upto=upto, on=on)
         if files:
             return self.backend.read_parquet([str(file) for file in files], hive_partitioning=True)
-        import ibis
         import polars as pl
 
-        empty = schemas.table(name).empty().with_columns(date=pl.lit(None, dtype=pl.Date))
-        return self.keep(ibis.memtable(empty))
+        return self.put(schemas.table(name).empty().with_columns(date=pl.lit(None, dtype=pl.Date)))
+
+    def put(self, frame: pl.DataFrame) -> Any:
+        """The frame as a table of the engine."""
+        import ibis
+
+        return self.keep(ibis.memtable(frame))
 
     def keep(self, expression: Any) -> Any:
         """The expression computed once, as a temporary table: for what several others build on."""
@@ -50,7 +54,10 @@ class Engine:
         import polars as pl
 
         rows = self.backend.con.sql(self.backend.compile(expression)).to_arrow_table()
-        return pl.DataFrame(pl.from_arrow(rows))
+        frame = pl.DataFrame(pl.from_arrow(rows))
+        # DuckDB sums into 128 bits, which Ibis holds for 64: what does not fit in those is an error here.
+        whole = [name for name, dtype in expression.schema().items() if dtype.is_int64()]
+        return frame.with_columns(pl.col(whole).cast(pl.Int64))
 
     def count(self, expression: Any) -> int:
         """How many rows an expression has."""

@@ -303,6 +303,16 @@ _TABLES = (
         ),
     ),
     Table(
+        name="citations.aliases",
+        description="Identifiers that on the day got another representative: what stands for them from then on. "
+        "As of a day the latest row counts; an identifier without one stands for itself.",
+        key=("id",),
+        columns=(
+            Column("id", "string", "an identifier, as sources write it"),
+            Column("node_id", "string", "what stands for it from the day on; itself, when it was let go again"),
+        ),
+    ),
+    Table(
         name="citations.resolutions",
         description="Nodes that changed standing on the day: a stub got its work, or another node stands for it "
         "because two identifiers proved to be one work.",
@@ -361,7 +371,7 @@ TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
 STAGES: Mapping[str, str] = {
     "scrapes": "Raw HTTP exchanges, one table a source, append-only.",
     "traces": "Works, references, counters, people and identities, normalized from the raw exchanges.",
-    "citations": "The citation and lineage graph: nodes, typed dated edges, resolutions, quarantine.",
+    "citations": "The citation and lineage graph: nodes, aliases, typed dated edges, resolutions, quarantine.",
 }
 
 

@@ -11,10 +11,11 @@ import difflib
 import os
 import tomllib
 from datetime import date, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +24,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableSetting
 
+from coevo_pipelines.influence.weights import RELATION_WEIGHT
 from coevo_pipelines.windows import Window, window_of
 
 World = Literal["sample", "live"]
@@ -103,6 +105,43 @@ class Http(BaseModel):
     contact: str = Field(default="", description="e-mail or URL for the User-Agent, as the services ask for")
 
 
+class Influence(BaseModel):
+    """How influence is counted. Weights without a published value are ours; each can be changed here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    damping: float = Field(default=0.5, ge=0, lt=1, description="chance that a reader follows a link (d)")
+    tau_years: float = Field(default=2.6, gt=0, description="readers start at a work with weight exp(-age/tau)")
+    uniform: bool = Field(default=False, description="readers start anywhere alike: textbook PageRank")
+    relation_weight: dict[str, float] = Field(
+        default_factory=lambda: dict(RELATION_WEIGHT), description="what a type of use weighs where it is present"
+    )
+    owner_cap: float = Field(
+        default=0.02, gt=0, le=1, description="guarded: largest share of all starts at one owner's works"
+    )
+    fewest_neighbours: int = Field(default=3, ge=1, description="integrative potential is null below this")
+    topic_fields: dict[str, str] = Field(
+        default_factory=dict, description="topic or tag to arXiv category, added to the bundled map"
+    )
+    exact_betweenness: int = Field(default=5000, ge=0, description="works up to which betweenness is exact")
+    resolution: float = Field(default=1.0, gt=0, description="of the chambers: higher makes more and smaller ones")
+    seed: int = Field(default=0, ge=0, description="of chambers and sampled betweenness")
+    window: int = Field(default=30, ge=1, description="partitions that persistence looks back on, the day included")
+    crystal_core: int = Field(default=3, ge=1, description="a crystalline work keeps at least this core number")
+    crystal_persistence: float = Field(default=0.8, ge=0, le=1, description="and at least this persistence")
+
+    @field_validator("relation_weight")
+    @classmethod
+    def _every_relation(cls, given: dict[str, float]) -> dict[str, float]:
+        """What is not named keeps its default; the order is always the same."""
+        for name, weight in given.items():
+            if name not in RELATION_WEIGHT:
+                raise ValueError(f"unknown relation {name!r}; known: {', '.join(RELATION_WEIGHT)}")
+            if not (weight >= 0 and isfinite(weight)):
+                raise ValueError(f"the weight of {name} must be a number of at least 0, not {weight}")
+        return {name: given.get(name, weight) for name, weight in RELATION_WEIGHT.items()}
+
+
 def _named_token_variables() -> dict[str, str]:
     """The variables under which people already keep these tokens."""
     names = {"github": "GITHUB_TOKEN", "huggingface": "HF_TOKEN", "openalex": "OPENALEX_API_KEY"}
@@ -130,6 +169,10 @@ class Settings(BaseSettings):
     topics: tuple[Topic, ...] = (SWARM_INTELLIGENCE,)
     sources: dict[str, Source] = Field(default_factory=_sources)
     http: Http = Http()
+    influence: Influence = Influence()
+    engine: str = Field(
+        default="duckdb", description="where relations are computed: duckdb, or spark://host:port (Sail, Spark Connect)"
+    )
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="how the Dagster UI and daemon run steps; coevo run is always one process"
     )

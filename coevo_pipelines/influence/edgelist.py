@@ -8,7 +8,7 @@ Columns: `source` (the user) and `target` (the work used), strings or integers; 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
-
-RELATION_WEIGHT: Mapping[str, float] = {
-    "derives_from": 3.0,
-    "trained_on": 2.0,
-    "depends_on": 2.0,
-    "cites": 1.0,
-    "mentions": 0.5,
-}
-"""What a relation type weighs where it is present (ours; a setting)."""
 
 BATCH = 1 << 20
 LARGEST_GROUP = 1 << 24

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from coevo_pipelines.influence.weights import RELATION_WEIGHT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,9 +25,7 @@ if TYPE_CHECKING:
 
 GRAINS = 10**30
 """Grains to the unit. A power of ten holds halves, eighths and percents exactly; thirds are a grain off at most."""
-RELATION_WEIGHTS: Mapping[str, Fraction | int] = {
-    "derives_from": 3, "trained_on": 2, "depends_on": 2, "cites": 1, "mentions": Fraction(1, 2),
-}  # fmt: skip
+RELATION_WEIGHTS: Mapping[str, Fraction | int] = {name: Fraction(weight) for name, weight in RELATION_WEIGHT.items()}
 
 
 class Columns(NamedTuple):

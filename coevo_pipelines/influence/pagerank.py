@@ -118,7 +118,7 @@ def solve(
             dropped = Dropped(self_loops=int(counts[0]), duplicates=int(counts[1]))
         _settle(residual, score, linked)
         scale = total(score)
-        left = (norm(residual) + abs(total(residual))) / scale
+        left = float((norm(residual) + abs(total(residual))) / scale)
         tell(sweep, left)
         if left <= tolerance:
             break

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from coevo_pipelines.citations.assets import citation_assets
+from coevo_pipelines.influence.assets import influence_assets
 from coevo_pipelines.lake.assets import catalog_asset
 from coevo_pipelines.orchestration.jobs import daily_schedule, daily_snapshot
 from coevo_pipelines.scrapes.assets import scrape_assets
@@ -18,6 +19,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *scrape_assets(settings),
             trace_assets(settings),
             citation_assets(settings),
+            influence_assets(settings),
             catalog_asset(settings),
         ],
         jobs=[job],

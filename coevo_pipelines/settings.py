@@ -128,7 +128,7 @@ class Influence(BaseModel):
     seed: int = Field(default=0, ge=0, description="of chambers and sampled betweenness")
     window: int = Field(default=30, ge=1, description="partitions that persistence looks back on, the day included")
     crystal_core: int = Field(default=3, ge=1, description="a crystalline work keeps at least this core number")
-    crystal_persistence: float = Field(default=0.8, ge=0, le=1, description="and at least this persistence")
+    crystal_persistence: float = Field(default=0.5, ge=0, le=1, description="and at least this persistence")
 
     @field_validator("relation_weight")
     @classmethod

@@ -133,7 +133,11 @@ class Flows:
     @cached_property
     def _order(self) -> Integers:
         """Of the links, by their own work numbers."""
-        return np.arange(self.links.packed.size) if self.links.position is None else np.argsort(self._unsorted[0], kind="stable")
+        return (
+            np.arange(self.links.packed.size)
+            if self.links.position is None
+            else np.argsort(self._unsorted[0], kind="stable")
+        )
 
     @cached_property
     def _unsorted(self) -> tuple[Integers, Integers, Integers]:

@@ -186,11 +186,6 @@ def rounded(values: Floats) -> Floats:
     return multiples
 
 
-def units(values: pl.Expr) -> pl.Expr:
-    """Published scores as the integers that money counts in."""
-    return (values * UNITS).round().cast(pl.Int64)
-
-
 def parameters(settings: Influence) -> dict[str, Any]:
     """All that the scores depend on beside the graph."""
     return settings.model_dump(mode="json")

@@ -364,6 +364,121 @@ _TABLES = (
             _RAW_SHA256,
         ),
     ),
+    Table(
+        name="influence.scores",
+        description="Influence of every work as of the day, and what is shown beside it.",
+        key=("node_id",),
+        columns=(
+            Column("node_id", "string", "the work: a node that stands for itself as of the day"),
+            Column("influence", "float64", "PageRank with dated starts and typed links; all works sum to 1", minimum=0),
+            Column("inflow", "float64", "what arrives over links, as a share of all that does (open mode)", minimum=0),
+            Column("guarded_influence", "float64", "influence in guarded mode", minimum=0),
+            Column("guarded_inflow", "float64", "inflow in guarded mode: what money goes by", minimum=0),
+            Column(
+                "rescaled_influence", "float64", "standard deviations from the works nearest in age; null where alike",
+                nullable=True,
+            ),
+            Column("traffic", "float64", "CiteRank: expected visits, relations not weighed", minimum=0),
+            Column("in_degree", "int64", "other works that use it", minimum=0),
+            Column("citations", "int64", "other works that cite it", minimum=0),
+            Column(
+                "cd_index", "float64", "disruption over five years, of the works so far; null without references",
+                nullable=True, minimum=-1, maximum=1,
+            ),
+            Column("betweenness", "float64", "shortest paths through it, undirected, unnormalised", minimum=0),
+            Column("betweenness_is_exact", "bool", "false: estimated from sampled pivots"),
+            Column("field", "string", "arXiv category of the work or of its topics; null when unknown", nullable=True),
+            Column("neighbours_in", "int64", "works with a field that build on it", minimum=0),
+            Column("neighbours_out", "int64", "works with a field that it builds on", minimum=0),
+            Column(
+                "delta_in", "float64", "Rao-Stirling diversity of the fields that build on it", nullable=True,
+                minimum=0, maximum=1,
+            ),
+            Column(
+                "delta_out", "float64", "Rao-Stirling diversity of the fields that it builds on", nullable=True,
+                minimum=0, maximum=1,
+            ),
+            Column("fields_in", "float64", "effective number of fields that build on it", nullable=True, minimum=1),
+            Column("fields_out", "float64", "effective number of fields that it builds on", nullable=True, minimum=1),
+            Column(
+                "integrative_potential", "float64", "1 - sqrt((1 - delta_in)(1 - delta_out)); null below 3 neighbours",
+                nullable=True, minimum=0, maximum=1,
+            ),
+        ),
+    ),
+    Table(
+        name="influence.fields",
+        description="How far apart the fields are, from the links before the first of the month: frozen for a month.",
+        key=("field", "other"),
+        columns=(
+            Column("field", "string", "arXiv category, the smaller name of the two"),
+            Column("other", "string", "arXiv category, the larger name"),
+            Column("distance", "float64", "1 - cosine of their citation profiles", minimum=0, maximum=1),
+        ),
+    ),
+    Table(
+        name="influence.chambers",
+        description="Resonance chambers: communities of the graph as of the day, recognised from day to day.",
+        key=("chamber_id",),
+        columns=(
+            Column("chamber_id", "string", "day on which it first appeared, and a number"),
+            Column("size", "int64", "works in it", minimum=2),
+            Column("links", "int64", "linked pairs inside", minimum=0),
+            Column("density", "float64", "linked pairs of all possible ones", minimum=0, maximum=1),
+            Column(
+                "conductance", "float64", "share of its links that lead out; null where nothing else is linked",
+                nullable=True, minimum=0, maximum=1,
+            ),
+            Column("modularity", "float64", "what it adds to the modularity of the partition"),
+            Column("leading_works", "list[string]", "the most influential works in it"),
+            Column("leading_terms", "list[string]", "words of its titles that other chambers use less"),
+            Column("event", "string", "what happened", enum=("appeared", "continued", "merged", "split")),
+            Column("origins", "list[string]", "chambers of the day before that it comes from"),
+            Column(
+                "jaccard", "float64", "overlap with the chamber whose id it keeps", nullable=True, minimum=0, maximum=1
+            ),
+        ),
+    ),
+    Table(
+        name="influence.lattice",
+        description="Where each work sits: its chamber, how deep in the graph, and for how long.",
+        key=("node_id",),
+        columns=(
+            Column("node_id", "string", "the work"),
+            Column("chamber_id", "string", "influence.chambers; null for a work without one", nullable=True),
+            Column("core_number", "int64", "largest k such that it is in the k-core; 0 without links", minimum=0),
+            Column(
+                "persistence", "float64", "mean persistence of its links; null without links", nullable=True,
+                minimum=0, maximum=1,
+            ),
+            Column("is_crystalline", "bool", "core number and persistence stayed above their thresholds all the window"),
+        ),
+    ),
+    Table(
+        name="influence.bonds",
+        description="Linked pairs of works, and how long both have been in one chamber.",
+        key=("work_id", "other_id"),
+        columns=(
+            Column("work_id", "string", "the smaller identifier of the two"),
+            Column("other_id", "string", "the larger identifier"),
+            Column("together", "int64", "partitions of the window in which both were in the same chamber", minimum=0),
+            Column("days", "int64", "partitions in the window", minimum=1),
+            Column("persistence", "float64", "together / days", minimum=0, maximum=1),
+        ),
+    ),
+    Table(
+        name="influence.people",
+        description="Scores carried to people by fractional counting; nobody is merged by name.",
+        key=("person_id",),
+        columns=(
+            Column("person_id", "string", "ORCID iD, else account, else work and place in its list of authors"),
+            Column("name", "string", "a name as given", nullable=True),
+            Column("works", "int64", "works that count for the person", minimum=1),
+            Column("influence", "float64", "part of the works' influence", minimum=0),
+            Column("inflow", "float64", "part of the works' inflow", minimum=0),
+            Column("guarded_inflow", "float64", "part of the works' inflow in guarded mode", minimum=0),
+        ),
+    ),
 )  # fmt: skip
 
 TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
@@ -372,6 +487,7 @@ STAGES: Mapping[str, str] = {
     "scrapes": "Raw HTTP exchanges, one table a source, append-only.",
     "traces": "Works, references, counters, people and identities, normalized from the raw exchanges.",
     "citations": "The citation and lineage graph: nodes, aliases, typed dated edges, resolutions, quarantine.",
+    "influence": "Influence and integrative potential of works, chambers and lattice, and what people get of it.",
 }
 
 

@@ -1,0 +1,116 @@
+"""Assets `influence/*`: scores, fields, chambers, lattice, bonds and people as of a day."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from coevo_pipelines.lake.store import Snapshot
+from coevo_pipelines.orchestration.days import (
+    Result,
+    asset_key,
+    materialize_days,
+    schema_check_spec,
+    spec,
+)
+from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.resources import open_lake
+from coevo_pipelines.settings import Settings
+from coevo_pipelines.windows import DAY
+
+TABLES = (
+    "influence.scores",
+    "influence.fields",
+    "influence.chambers",
+    "influence.lattice",
+    "influence.bonds",
+    "influence.people",
+)
+INPUTS = ("traces.works", "traces.people", "citations.nodes", "citations.aliases", "citations.edges")
+SCORES = "influence.scores"
+MOST_RESIDUAL = 1e-12
+
+
+def influence_assets(settings: Settings) -> dg.AssetsDefinition:
+    """The tables of the stage as one computation: they share the day's graph."""
+
+    @dg.multi_asset(
+        name="influence",
+        specs=[spec(table, INPUTS, {"numba", "parquet"}) for table in TABLES],
+        check_specs=[*(schema_check_spec(table) for table in TABLES), _sums_spec()],
+        partitions_def=daily(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def influence(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        lake = open_lake(settings, context.run.run_id)
+        yield from materialize_days(context, lake, TABLES, partial(compute, settings), _sums)
+
+    return influence
+
+
+def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
+    """The day's rows of the stage's tables."""
+    from coevo_pipelines.citations import asof, graph
+    from coevo_pipelines.influence import people
+    from coevo_pipelines.influence.day import Known, influence_of, people_of, units_of
+    from coevo_pipelines.lake.engine import Engine
+
+    before = [
+        snapshot.scan("influence.lattice", on=day - back * DAY).drop("date").collect()
+        for back in range(settings.influence.window - 1, 0, -1)
+        if snapshot.files("influence.lattice", on=day - back * DAY)
+    ]
+    with Engine(snapshot) as engine:
+        tables = asof.Known(
+            day=day, engine=engine, **{name.partition(".")[2]: engine.table(name, upto=day) for name in asof.KNOWN}
+        )
+        works = engine.keep(asof.works(tables))
+        known = Known(
+            day=day,
+            works=engine.frame(works),
+            edges=engine.frame(asof.edges(tables, works)),
+            aliases=engine.frame(graph.standing(tables.aliases)),
+            before=before,
+        )
+        results = dict(influence_of(known, settings.influence))
+        credits = people.credits(works, tables.people, tables.aliases)
+        carried = engine.frame(people.carry(engine.put(units_of(results[SCORES].frame)), credits))
+    results |= {"influence.people": people_of(carried)}
+    return {name: Result(table.frame, table.numbers) for name, table in results.items()}
+
+
+def _sums_spec() -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name="sums_to_one",
+        asset=asset_key(SCORES),
+        blocking=True,
+        description="Influence and inflow of all works sum to 1, and the residual is at most 1e-12.",
+    )
+
+
+def _sums(results: Mapping[date, Mapping[str, Result]]) -> list[dg.AssetCheckResult]:
+    problems = {day.isoformat(): found for day, tables in results.items() if (found := _wrong(tables[SCORES]))}
+    return [
+        dg.AssetCheckResult(
+            asset_key=asset_key(SCORES),
+            check_name="sums_to_one",
+            passed=not problems,
+            description=f"{len(results)} day(s) add up" if not problems else "; ".join(sorted(problems.values())),
+            metadata={"problems": problems},
+        )
+    ]
+
+
+def _wrong(result: Result) -> str:
+    """What does not add up; empty when all does. A graph where nothing flows has an inflow of 0."""
+    frame, residual = result.frame, result.metadata["residual"]
+    # Each score was rounded to 1e-12.
+    slack = 1e-12 * max(frame.height, 1)
+    for name in ("influence", "inflow", "guarded_influence", "guarded_inflow"):
+        total = float(frame.select(pl.col(name).sum()).item())
+        if frame.height and abs(total - 1) > slack and not (total == 0 and name != "influence"):
+            return f"{name} sums to {total!r}"
+    return f"the residual is {residual:.1e}" if residual > MOST_RESIDUAL else ""

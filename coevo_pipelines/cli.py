@@ -9,15 +9,24 @@ from __future__ import annotations
 import io
 import os
 import sys
-from datetime import date
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from coevo_pipelines.settings import Settings
+from coevo_pipelines.bench.commands import bench
+from coevo_pipelines.influence.commands import influence
+from coevo_pipelines.options import (
+    DebugOption,
+    JsonOption,
+    LakeOption,
+    SourceOption,
+    UsageError,
+    day_of,
+    existing_lake,
+    not_a_file,
+    settings_of,
+)
 
 app = typer.Typer(
     name="coevo",
@@ -28,42 +37,30 @@ app = typer.Typer(
     help="""Daily, checkable snapshots of open research, from raw bytes to DuckDB.
 
     A day is scraped (scrapes), normalized (traces) and linked into one citation and lineage graph
-    (citations). Every table is one Parquet file a day in the lake, and all of it one DuckDB file.
+    (citations), whose works and people get their scores (influence). Every table is one Parquet file a day
+    in the lake, and all of it one DuckDB file.
 
     \b
     Try, offline, on the bundled sample:
       coevo run --date 2019-03-25 --to 2019-03-27
       coevo status
       coevo query "FROM citations.edges LIMIT 5"
+      coevo influence explain arxiv:1306.2257
       coevo verify
+
+    \b
+    With a list of links of your own:
+      coevo influence score links.csv --out scores.parquet
     """,
 )
-
-
-class WorldName(StrEnum):
-    sample = "sample"
-    live = "live"
+app.add_typer(influence)
+app.add_typer(bench)
 
 
 class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
-
-
-LakeOption = Annotated[
-    Path | None, typer.Option("--lake", help="Folder of the lake (COEVO_LAKE).", show_default="data_lake")
-]
-SourceOption = Annotated[
-    WorldName | None,
-    typer.Option("--source", help="The bundled sample, or the live services (COEVO_SOURCE).", show_default="sample"),
-]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the full trace of an error.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output, for scripts.")]
-
-
-class UsageError(Exception):
-    """It was asked wrongly; the message says what and the way out."""
 
 
 def main() -> None:
@@ -83,44 +80,7 @@ def main() -> None:
         kind = type(error).__name__
         print(f"error: {error}" if str(error) else f"error: {kind}", file=sys.stderr)
         print("(add --debug for the trace)", file=sys.stderr)
-        sys.exit(2 if kind in {"UsageError", "SettingsError", "SchemaError"} else 1)
-
-
-def _settings(lake: Path | None, source: WorldName | None) -> Settings:
-    from coevo_pipelines.settings import load_settings
-
-    return load_settings(lake=lake, source=source.value if source else None)
-
-
-def _day(text: str, settings: Settings) -> date:
-    from datetime import UTC, datetime
-
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a date: write it as YYYY-MM-DD") from None
-    if day < settings.opening:
-        raise UsageError(
-            f"{day} is before the lake's first partition {settings.opening}; "
-            "set start_date (COEVO_START_DATE) before the first run to begin earlier"
-        )
-    if day >= datetime.now(UTC).date():
-        raise UsageError(f"{day} is not over yet (UTC): a partition is a whole day")
-    return day
-
-
-def _existing_lake(settings: Settings) -> Path:
-    """The lake's folder; UsageError when there is none, so that reading never makes one."""
-    root = settings.lake_root
-    _not_a_file(root)
-    if not (root / "ledger").is_dir():
-        raise UsageError(f"{root} is not a lake (it has no ledger); run `coevo run` first or name one with --lake")
-    return root
-
-
-def _not_a_file(root: Path) -> None:
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"{root} is a file: --lake (COEVO_LAKE) names a folder")
+        sys.exit(2 if kind in {"UsageError", "SettingsError", "SchemaError", "EdgeListError", "UnknownWork"} else 1)
 
 
 @app.command()
@@ -140,10 +100,10 @@ def run(
     from coevo_pipelines.terminal import json_out, progress, say, show_outcome
     from coevo_pipelines.windows import days_between
 
-    settings = _settings(lake, source)
-    _not_a_file(settings.lake_root)
-    first = _day(day, settings)
-    last = _day(to, settings) if to else first
+    settings = settings_of(lake, source)
+    not_a_file(settings.lake_root)
+    first = day_of(day, settings)
+    last = day_of(to, settings) if to else first
     try:
         days = days_between(first, last)
     except ValueError as error:
@@ -196,7 +156,7 @@ def verify(
     from coevo_pipelines.lake.verify import verify as check
     from coevo_pipelines.terminal import bar, json_out, say
 
-    root = _existing_lake(_settings(lake, source))
+    root = existing_lake(settings_of(lake, source))
     with bar("verifying", quiet=as_json) as advance:
         report = check(root, advance)
     if as_json:
@@ -228,12 +188,12 @@ def query(
     from coevo_pipelines.lake.catalog import CATALOG, open_catalog
     from coevo_pipelines.terminal import show_rows
 
-    settings = _settings(lake, source)
+    settings = settings_of(lake, source)
     import duckdb
 
     if not sql.strip():
         raise UsageError('the question is empty; try "FROM traces.works LIMIT 5"')
-    _not_a_file(settings.lake_root)
+    not_a_file(settings.lake_root)
     try:
         with open_catalog(settings.lake_root / CATALOG) as connection:
             connection.execute("SET TimeZone = 'UTC'")
@@ -257,7 +217,7 @@ def status(
     from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.terminal import json_out, show_status
 
-    store = Lake(_existing_lake(_settings(lake, source)))
+    store = Lake(existing_lake(settings_of(lake, source)))
     index = store.snapshot().index
     rows: list[dict[str, Any]] = []
     for table in index.tables:
@@ -288,7 +248,7 @@ def catalog(lake: LakeOption = None, source: SourceOption = None, debug: DebugOp
     from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.terminal import say
 
-    path = build(Lake(_existing_lake(_settings(lake, source))))
+    path = build(Lake(existing_lake(settings_of(lake, source))))
     say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -304,7 +264,7 @@ def settings(
     from coevo_pipelines.settings import config_file
     from coevo_pipelines.terminal import json_out, show_settings
 
-    values = _settings(lake, source)
+    values = settings_of(lake, source)
     shown = values.model_dump(mode="json") | {
         "lake": str(values.lake_root),
         "start_date": values.opening.isoformat(),

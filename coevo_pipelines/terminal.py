@@ -215,6 +215,16 @@ def _next_steps() -> None:
         say(f"      {why}", style="dim")
 
 
+def rows_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table of text."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out().print(table)
+
+
 def show_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:
     """A query's result as table, CSV or JSON (one array of objects)."""
     if output == "json":

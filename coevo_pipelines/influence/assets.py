@@ -19,7 +19,6 @@ from coevo_pipelines.orchestration.days import (
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
-from coevo_pipelines.windows import DAY
 
 TABLES = (
     "influence.scores",
@@ -53,28 +52,16 @@ def influence_assets(settings: Settings) -> dg.AssetsDefinition:
 
 def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
     """The day's rows of the stage's tables."""
-    from coevo_pipelines.citations import asof, graph
+    from coevo_pipelines.citations import asof
     from coevo_pipelines.influence import people
-    from coevo_pipelines.influence.day import Known, influence_of, people_of, units_of
+    from coevo_pipelines.influence.day import influence_of, people_of, units_of
+    from coevo_pipelines.influence.load import known_of, tables_of
     from coevo_pipelines.lake.engine import Engine
 
-    before = [
-        snapshot.scan("influence.lattice", on=day - back * DAY).drop("date").collect()
-        for back in range(settings.influence.window - 1, 0, -1)
-        if snapshot.files("influence.lattice", on=day - back * DAY)
-    ]
     with Engine(snapshot) as engine:
-        tables = asof.Known(
-            day=day, engine=engine, **{name.partition(".")[2]: engine.table(name, upto=day) for name in asof.KNOWN}
-        )
+        tables = tables_of(engine, day)
         works = engine.keep(asof.works(tables))
-        known = Known(
-            day=day,
-            works=engine.frame(works),
-            edges=engine.frame(asof.edges(tables, works)),
-            aliases=engine.frame(graph.standing(tables.aliases)),
-            before=before,
-        )
+        known = known_of(engine, tables, works, snapshot, settings.influence.window)
         results = dict(influence_of(known, settings.influence))
         credits = people.credits(works, tables.people, tables.aliases)
         carried = engine.frame(people.carry(engine.put(units_of(results[SCORES].frame)), credits))

@@ -122,17 +122,22 @@ def both_modes(
     graph: Graph, day: date, vouches: Flags, settings: Influence, *, links: Held | None = None
 ) -> tuple[Solution, Solution | None]:
     """Influence in open and in guarded mode; the latter None where nobody may vote."""
-    links = links or typed_links(graph)
-    teleport = recency(ages(graph, day), settings.tau_years) if not settings.uniform else np.ones(graph.n)
+    held = links or typed_links(graph)
     weights = tuple(settings.relation_weight[name] for name in RELATIONS)
-    opened = solve(links, teleport, settings.damping, relation_weight=weights, tolerance=TOLERANCE)
-    kept = guarded_teleport(
-        teleport, graph.works["node_id"], graph.works["owner"], vouches, graph.source, graph.target,
-        owner_cap=settings.owner_cap,
-    )  # fmt: skip
-    if not kept.sum() > 0:
-        return opened, None
-    return opened, solve(links, kept, settings.damping, relation_weight=weights, tolerance=TOLERANCE)
+
+    def solved(teleport: Floats) -> Solution:
+        return solve(held, teleport, settings.damping, relation_weight=weights, tolerance=TOLERANCE)
+
+    opened, guarded = teleports(graph, day, vouches, settings)
+    return solved(opened), solved(guarded) if guarded.sum() > 0 else None
+
+
+def teleports(graph: Graph, day: date, vouches: Flags, settings: Influence) -> tuple[Floats, Floats]:
+    """Where readers start, in open and in guarded mode, each (n,)."""
+    opened = np.ones(graph.n) if settings.uniform else recency(ages(graph, day), settings.tau_years)
+    nodes, owners = graph.works["node_id"], graph.works["owner"]
+    cap = settings.owner_cap
+    return opened, guarded_teleport(opened, nodes, owners, vouches, graph.source, graph.target, owner_cap=cap)
 
 
 def typed_links(graph: Graph) -> Held:

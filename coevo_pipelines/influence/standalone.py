@@ -34,12 +34,23 @@ class Scored:
     solution: Solution
     present: NDArray[np.bool_] | None
     """Which numbers are works; None: all. (A streamed file may leave numbers out.)"""
-    teleport: str
+    teleport: NDArray[np.float64]
+    starts: str
+    """What the teleport is, in words."""
     seconds: Mapping[str, float]
 
     @property
     def works(self) -> int:
         return self.edges.links.n if self.present is None else int(self.present.sum())
+
+    def top(self, most: int) -> list[tuple[str, float, float]]:
+        """(id, influence, inflow) of the most influential works, ties by number."""
+        influence = self.solution.influence
+        best = np.argpartition(-influence, min(most, influence.size - 1))[:most] if influence.size > most else None
+        places = np.arange(influence.size) if best is None else np.sort(best)
+        places = places[np.argsort(-influence[places], kind="stable")]
+        ids = self.edges.ids
+        return [(str(i if ids is None else ids[int(i)]), influence[i], self.solution.inflow[i]) for i in places]
 
     @property
     def dropped(self) -> Dropped:
@@ -82,7 +93,7 @@ def score(
         present = solution.named
         solution = solution.among(present)
     seconds = {"load": loaded - started, "solve": perf_counter() - loaded}
-    return Scored(listed, solution, present, how, seconds)
+    return Scored(listed, solution, present, teleport, how, seconds)
 
 
 def write(scored: Scored, out: Path) -> None:

@@ -451,7 +451,7 @@ _TABLES = (
                 "persistence", "float64", "mean persistence of its links; null without links", nullable=True,
                 minimum=0, maximum=1,
             ),
-            Column("is_crystalline", "bool", "core number and persistence stayed above their thresholds all the window"),
+            Column("is_crystalline", "bool", "core number and persistence kept their thresholds all the window"),
         ),
     ),
     Table(

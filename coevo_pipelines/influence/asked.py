@@ -1,0 +1,216 @@
+"""Answers to questions about influence, with names and titles: what the commands show."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from coevo_pipelines.influence import changes, standalone
+from coevo_pipelines.influence.edgelist import EdgeListError
+from coevo_pipelines.influence.explain import Flows
+from coevo_pipelines.influence.graph import RELATIONS, graph_of
+from coevo_pipelines.influence.links import Held, Streamed, in_memory
+
+if TYPE_CHECKING:
+    from coevo_pipelines.lake.store import Snapshot
+    from coevo_pipelines.settings import Settings
+
+
+@dataclass(frozen=True)
+class NamedArrival:
+    """A link into the work, with what comes over it."""
+
+    id: str
+    title: str | None
+    relation: str
+    flow: float
+
+
+@dataclass(frozen=True)
+class NamedPath:
+    """A way on which influence came, first work first."""
+
+    ids: Sequence[str]
+    relations: Sequence[str]
+    flow: float
+
+    @property
+    def text(self) -> str:
+        steps = zip(self.relations, self.ids[1:], strict=True)
+        return self.ids[0] + "".join(f" -{relation}-> {name}" for relation, name in steps)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Why a work's influence is what it is."""
+
+    id: str
+    title: str | None
+    context: str
+    influence: float
+    rank: int
+    works: int
+    started: float
+    arrivals: Sequence[NamedArrival]
+    paths: Sequence[NamedPath]
+    complete: bool
+
+    def share(self, flow: float) -> str:
+        """A part of the work's influence, as text."""
+        return f"{100 * flow / self.influence if self.influence else 0:.1f} %"
+
+
+class UnknownWork(EdgeListError):
+    """There is no such work; the message names the nearest ones."""
+
+
+def explain_day(snapshot: Snapshot, day: date, work: str, settings: Settings, *, guarded: bool, paths: int) -> Answer:
+    """About a work of the lake, under any of its identifiers, as of `day`. Raises UnknownWork."""
+    from coevo_pipelines.citations import asof
+    from coevo_pipelines.influence.day import vouching
+    from coevo_pipelines.influence.load import known_of, tables_of
+    from coevo_pipelines.influence.scores import both_modes, teleports, typed_links
+    from coevo_pipelines.lake.engine import Engine
+
+    with Engine(snapshot) as engine:
+        tables = tables_of(engine, day)
+        works = engine.keep(asof.works(tables))
+        known = known_of(engine, tables, works, snapshot, window=1)
+    graph = graph_of(known.works, known.edges)
+    stands = dict(known.aliases.filter(pl.col("id") == work).iter_rows())
+    name = stands.get(work, work)
+    place = _place(name, graph.works["node_id"], work, f"as of {day}")
+    vouches = vouching(graph.works["node_id"], known.aliases)
+    links = typed_links(graph)
+    solution = both_modes(graph, day, vouches, settings.influence, links=links)[1 if guarded else 0]
+    if solution is None:
+        raise UnknownWork(f"as of {day} nobody has a voice in guarded mode: no work that arXiv lists is in the graph")
+    weights = tuple(settings.influence.relation_weight[relation] for relation in RELATIONS)
+    teleport = teleports(graph, day, vouches, settings.influence)[1 if guarded else 0]
+    flows = Flows(links, solution, teleport, settings.influence.damping, weights)
+    context = f"as of {day}, {'guarded' if guarded else 'open'} mode"
+    if name != work:
+        context += f"; {work} is this work"
+    return _answer(flows, place, graph.works["node_id"], graph.works["title"], RELATIONS, paths, context)
+
+
+def explain_list(
+    work: str,
+    edges: Path,
+    nodes: Path | None,
+    *,
+    damping: float,
+    tau_years: float,
+    uniform: bool,
+    relation_weight: Mapping[str, float],
+    paths: int,
+) -> Answer:
+    """About a work of an edge list. Raises UnknownWork, EdgeListError."""
+    scored = standalone.score(
+        edges, nodes, damping=damping, tau_years=tau_years, uniform=uniform, relation_weight=relation_weight
+    )
+    links = scored.edges.links
+    held = in_memory(links) if isinstance(links, Streamed) else links
+    assert isinstance(held, Held)
+    numbers = pl.Series("id", np.arange(links.n))
+    ids = numbers if scored.edges.ids is None else scored.edges.ids
+    if scored.present is not None:
+        ids = ids.set(pl.Series(~scored.present), None)
+    place = _place(work, ids.cast(pl.String), work, f"in {edges}")
+    relations = scored.edges.relations or ("uses",)
+    weights = tuple(relation_weight.get(name, 1.0) for name in relations)
+    teleport = scored.teleport if scored.present is None else scored.teleport * scored.present
+    flows = Flows(held, scored.solution, teleport, damping, weights)
+    return _answer(flows, place, ids.cast(pl.String), None, relations, paths, f"readers start: {scored.starts}")
+
+
+def _place(name: str, ids: pl.Series, asked: str, where: str) -> int:
+    found = (ids == name).arg_true()
+    if len(found):
+        return int(found[0])
+    near = difflib.get_close_matches(name, ids.drop_nulls().head(200_000).to_list(), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UnknownWork(f"there is no work {asked!r} {where}{hint}")
+
+
+def _answer(
+    flows: Flows,
+    place: int,
+    ids: pl.Series,
+    titles: pl.Series | None,
+    relations: Sequence[str],
+    paths: int,
+    context: str,
+) -> Answer:
+    explanation = flows.explain(place, paths)
+    title = (lambda number: titles[number]) if titles is not None else (lambda _: None)
+    influence = flows.solution.influence
+    return Answer(
+        id=ids[place],
+        title=title(place),
+        context=context,
+        influence=explanation.influence,
+        rank=1 + int((influence > influence[place]).sum()),
+        works=int(ids.len() - ids.null_count()),
+        started=explanation.started,
+        arrivals=[
+            NamedArrival(ids[each.source], title(each.source), relations[each.relation], each.flow)
+            for each in explanation.arrivals
+        ],
+        paths=[
+            NamedPath([ids[work] for work in path.works], [relations[each] for each in path.relations], path.flow)
+            for path in explanation.paths
+        ],
+        complete=explanation.complete,
+    )
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """All of an answer, for scripts."""
+    return asdict(answer)
+
+
+def compare_days(snapshot: Snapshot, first: date, second: date, score: str) -> changes.Changes:
+    """What changed between two days of the lake. Raises UnknownWork for a column that is no score."""
+    from coevo_pipelines.lake import schemas
+
+    numeric = [c.name for c in schemas.table("influence.scores").columns if c.type in {"float64", "int64"}]
+    if score not in numeric:
+        raise EdgeListError(f"--score {score}: there is no such score; there are {', '.join(numeric)}")
+    return changes.compare(_day(snapshot, first), _day(snapshot, second), score)
+
+
+def changes_as_json(found: changes.Changes) -> dict[str, Any]:
+    """All of it, for scripts."""
+    return {
+        "scores": found.scores.to_dicts(),
+        "renamed": dict(found.renamed),
+        "new_links": found.new_links.to_dicts(),
+        "lost_links": found.lost_links.to_dicts(),
+        "chambers": found.chambers.to_dicts(),
+        "ended": dict(found.ended),
+    }
+
+
+def _day(snapshot: Snapshot, day: date) -> changes.Day:
+    from coevo_pipelines.citations import asof, graph
+    from coevo_pipelines.influence.load import tables_of
+    from coevo_pipelines.lake.engine import Engine
+
+    with Engine(snapshot) as engine:
+        tables = tables_of(engine, day)
+        works = engine.keep(asof.works(tables))
+        return changes.Day(
+            day=day,
+            scores=snapshot.scan("influence.scores", on=day).collect(),
+            edges=engine.frame(asof.edges(tables, works)),
+            lattice=snapshot.scan("influence.lattice", on=day).collect(),
+            aliases=engine.frame(graph.standing(tables.aliases)),
+        )

@@ -1,9 +1,128 @@
-"""`coevo bench …`."""
+"""`coevo bench …`: measure on this machine. Nothing here decides whether a build is good."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from coevo_pipelines.options import DebugOption, JsonOption, UsageError
+
+if TYPE_CHECKING:
+    from coevo_pipelines.bench.influence import Measured
+
 bench = typer.Typer(
-    name="bench", no_args_is_help=True, help="Measure: synthetic worlds, and stages beside their peers."
+    name="bench", no_args_is_help=True, help="Measure: synthetic worlds, and stages beside the tools people know."
 )
+
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", help="Keep the files that are made here; default: a temporary folder.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same world.")]
+
+
+@bench.command()
+def world(
+    works: Annotated[int, typer.Option("--works", min=10, help="Works that appear in all.")],
+    edges: Annotated[int, typer.Option("--edges", min=0, help="References, duplicates and dirt included.")],
+    lake: Annotated[Path, typer.Option("--lake", help="A new folder for the lake.")],
+    days: Annotated[int, typer.Option("--days", min=1, help="Partitions; the first holds the history.")] = 3,
+    seed: SeedOption = 0,
+    debug: DebugOption = False,
+) -> None:
+    """Make a synthetic world of any size: ordinary partitions of traces and citations in a lake of its own.
+
+    Power-law citations with ageing, fields, owners, all relations, aliases, duplicates and dirt in realistic shares,
+    so that every later stage can be measured on it.
+
+    \b
+    Example:
+      coevo bench world --works 100000 --edges 1000000 --lake /tmp/world
+    """
+    from coevo_pipelines.bench.world import Shape, write
+    from coevo_pipelines.lake.store import Lake
+    from coevo_pipelines.terminal import say
+
+    summary = write(Lake(lake.resolve()), Shape(works, edges, days, seed), lambda line: say(f"  {line}", error=True))
+    say(str(summary))
+    say(f"Done: {lake}", style="bold green")
+
+
+@bench.command()
+def influence(
+    edges: Annotated[
+        list[int] | None,
+        typer.Option("--edges", min=1000, help="Links; again for each size. Default: 1 and 10 million."),
+    ] = None,
+    damping: Annotated[float, typer.Option("--damping", min=0, max=0.999)] = 0.5,
+    peers: Annotated[
+        bool, typer.Option(help="Measure scipy, igraph (to 10 million) and networkx (to 1 million) too.")
+    ] = True,
+    text: Annotated[int, typer.Option("--text", min=0, help="Also map this many links with text ids to numbers.")] = 0,
+    folder: FolderOption = None,
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time the influence solve from Parquet to Parquet: load, solve, write and peak memory, beside its peers.
+
+    Every contestant runs in a process of its own, solves to a residual of 1e-12 (igraph: as precisely as it does), and
+    is compared with the first. Peers need `pip install "coevo_pipelines[bench]"`.
+
+    \b
+    Example:
+      coevo bench influence --edges 1000000 --edges 10000000 --edges 100000000 --text 10000000
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.influence import mapping, run
+    from coevo_pipelines.terminal import json_out, say
+
+    def tell(line: str) -> None:
+        say(f"  {line}", style="dim", error=True)
+
+    with ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coevo_bench_")))
+        elif not folder.is_dir():
+            raise UsageError(f"--folder {folder}: there is no such folder")
+        measured = list(
+            run(edges or [1_000_000, 10_000_000], folder, damping=damping, seed=seed, peers=peers, tell=tell)
+        )
+        mapped = list(mapping(text, folder, seed=seed, tell=tell)) if text else []
+    if as_json:
+        json_out([asdict(each) for each in (*measured, *mapped)])
+    else:
+        _show(measured)
+        _show(mapped)
+
+
+def _show(measured: Iterable[Measured]) -> None:
+    from coevo_pipelines.terminal import rows_table
+
+    rows, own = [], dict[int, float]()
+    for each in measured:
+        own.setdefault(each.edges, each.total)
+        if each.failure:
+            rows.append((f"{each.edges:,}", each.name, each.failure, "", "", "", ""))
+            continue
+        steps = ", ".join(f"{step} {seconds:.2f}" for step, seconds in each.seconds.items())
+        ratio = f"{each.total / own[each.edges]:.1f} x" if own[each.edges] else ""
+        difference = "" if each.difference is None else f"{each.difference:.1e}"
+        rows.append(
+            (
+                f"{each.edges:,}",
+                each.name,
+                steps,
+                f"{each.total:.2f}",
+                ratio,
+                f"{each.peak_bytes / 1e9:.2f}",
+                difference,
+            )
+        )
+    if rows:
+        rows_table(("links", "who", "seconds by step", "total s", "of ours", "peak GB", "largest difference"), rows)

@@ -7,6 +7,7 @@ neighbours are duplicates, and a run of links with one source is all that the so
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ MOST_WORKS = 1 << WORK_BITS
 MOST_RELATIONS = 1 << RELATION_BITS
 CHUNK = 1 << 22
 """Links handed out at a time: 32 MB."""
+READERS = 2
+"""Row groups decoded side by side, while the one before is being swept."""
+MOST_MOVES = 64
 
 
 @dataclass(frozen=True)
@@ -222,47 +226,77 @@ class Streamed:
         self.kept.extend(read)
 
     def _chunks(self) -> Iterator[Chunk]:
+        carried = np.empty(0, dtype=np.int64)  # the last source's links: it may go on in the next row group
+        nothing = np.empty(0)
+        first, last = (_split_high, _split_low) if self.backwards else (_split_low, _split_high)
+        with ThreadPoolExecutor(READERS) as readers:
+            ahead = deque(readers.submit(self._read, group) for group in self.groups[: READERS + 1])
+            for place, group in enumerate(self.groups):
+                packed = ahead.popleft().result()
+                if place + READERS + 1 < len(self.groups):
+                    ahead.append(readers.submit(self._read, self.groups[place + READERS + 1]))
+                if not packed.size:
+                    continue
+                if carried.size:
+                    begins, rest = first(packed)
+                    if begins[0] >> SOURCE_SHIFT == carried[0] >> SOURCE_SHIFT:
+                        carried = np.sort(np.concatenate([begins, carried]))
+                        packed = rest
+                    elif (begins[0] < carried[0]) != self.backwards:
+                        raise ValueError(f"{self.path}: row group {group} is not in order of source")
+                    if not packed.size:
+                        continue
+                    yield Chunk(carried, nothing, self.backwards)
+                carried, ready = last(packed)
+                yield Chunk(ready, nothing, self.backwards)
+            yield Chunk(carried, nothing, self.backwards)
+
+    def _read(self, group: int) -> Packed:
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path) as file, ThreadPoolExecutor(1) as ahead:
-            held_back = np.empty(0, dtype=np.int64)
-            following = ahead.submit(self._read, file, self.groups[0]) if self.groups else None
-            for place in range(len(self.groups)):
-                assert following is not None
-                packed = following.result()
-                if place + 1 < len(self.groups):
-                    following = ahead.submit(self._read, file, self.groups[place + 1])
-                if held_back.size:
-                    parts = (packed, held_back) if self.backwards else (held_back, packed)
-                    if packed.size and not self._in_order(held_back, packed):
-                        raise ValueError(f"{self.path}: row group {self.groups[place]} is not in order of source")
-                    packed = np.sort(np.concatenate(parts))
-                # The last source of a row group may go on in the next one.
-                ready, held_back = self._split(packed)
-                if ready.size:
-                    yield Chunk(ready, np.empty(0), self.backwards)
-            if held_back.size:
-                yield Chunk(held_back, np.empty(0), self.backwards)
-
-    def _read(self, file: Any, group: int) -> Packed:
-        table = file.read_row_group(group, columns=["source", "target"], use_threads=False)
-        packed = pack(table.column("source").to_numpy(), table.column("target").to_numpy())
-        if not bool((packed[1:] >= packed[:-1]).all()):
+        with pq.ParquetFile(self.path) as file:
+            table = file.read_row_group(group, columns=["source", "target"], use_threads=False)
+        source, target = table.column("source").to_numpy(), table.column("target").to_numpy()
+        packed = np.empty(source.size, dtype=np.int64)
+        if not _packed_by_source(source, target, packed):
+            packed = pack(source, target)
             packed.sort()
         return packed
 
-    def _in_order(self, before: Packed, after: Packed) -> bool:
-        last = int(before[0] >> SOURCE_SHIFT)
-        return int(after[-1] >> SOURCE_SHIFT) <= last if self.backwards else int(after[0] >> SOURCE_SHIFT) >= last
 
-    def _split(self, packed: Packed) -> tuple[Packed, Packed]:
-        if not packed.size:
-            return packed, packed
-        if self.backwards:
-            cut = int(np.searchsorted(packed, ((packed[0] >> SOURCE_SHIFT) + 1) << SOURCE_SHIFT))
-            return packed[cut:], packed[:cut]
-        cut = int(np.searchsorted(packed, packed[-1] >> SOURCE_SHIFT << SOURCE_SHIFT))
-        return packed[:cut], packed[cut:]
+def _split_low(packed: Packed) -> tuple[Packed, Packed]:
+    """The links of the lowest source, and the others."""
+    cut = int(np.searchsorted(packed, ((packed[0] >> SOURCE_SHIFT) + 1) << SOURCE_SHIFT))
+    return packed[:cut], packed[cut:]
+
+
+def _split_high(packed: Packed) -> tuple[Packed, Packed]:
+    """The links of the highest source, and the others."""
+    cut = int(np.searchsorted(packed, packed[-1] >> SOURCE_SHIFT << SOURCE_SHIFT))
+    return packed[cut:], packed[:cut]
+
+
+@kernel
+def _packed_by_source(source: Integers, target: Integers, packed: Integers) -> bool:
+    """Pack untyped links that lie in order of source, sorting those of each source as they come.
+
+    False: they are in another order, or a source has a long list in disorder, and they are better sorted as a whole.
+    """
+    start = 0
+    for place in range(source.size):
+        if place > 0 and source[place] != source[place - 1]:
+            if source[place] < source[place - 1]:
+                return False
+            start = place
+        word = (source[place] << WORK_BITS | target[place]) << RELATION_BITS
+        free = place
+        while free > start and packed[free - 1] > word:
+            packed[free] = packed[free - 1]
+            free -= 1
+            if place - free > MOST_MOVES:
+                return False
+        packed[free] = word
+    return True
 
 
 def in_memory(links: Streamed) -> Held:

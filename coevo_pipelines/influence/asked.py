@@ -79,7 +79,7 @@ def explain_day(snapshot: Snapshot, day: date, work: str, settings: Settings, *,
     from coevo_pipelines.influence.scores import both_modes, teleports, typed_links
     from coevo_pipelines.lake.engine import Engine
 
-    with Engine(snapshot) as engine:
+    with Engine(snapshot, settings.engine) as engine:
         tables = tables_of(engine, day)
         works = engine.keep(asof.works(tables))
         known = known_of(engine, tables, works, snapshot, window=1)
@@ -177,14 +177,14 @@ def as_json(answer: Answer) -> dict[str, Any]:
     return asdict(answer)
 
 
-def compare_days(snapshot: Snapshot, first: date, second: date, score: str) -> changes.Changes:
-    """What changed between two days of the lake. Raises UnknownWork for a column that is no score."""
+def compare_days(snapshot: Snapshot, first: date, second: date, score: str, where: str) -> changes.Changes:
+    """What changed between two days of the lake; `where`: the setting `engine`. Raises EdgeListError for no score."""
     from coevo_pipelines.lake import schemas
 
     numeric = [c.name for c in schemas.table("influence.scores").columns if c.type in {"float64", "int64"}]
     if score not in numeric:
         raise EdgeListError(f"--score {score}: there is no such score; there are {', '.join(numeric)}")
-    return changes.compare(_day(snapshot, first), _day(snapshot, second), score)
+    return changes.compare(_day(snapshot, first, where), _day(snapshot, second, where), score)
 
 
 def changes_as_json(found: changes.Changes) -> dict[str, Any]:
@@ -199,12 +199,12 @@ def changes_as_json(found: changes.Changes) -> dict[str, Any]:
     }
 
 
-def _day(snapshot: Snapshot, day: date) -> changes.Day:
+def _day(snapshot: Snapshot, day: date, where: str) -> changes.Day:
     from coevo_pipelines.citations import asof, graph
     from coevo_pipelines.influence.load import tables_of
     from coevo_pipelines.lake.engine import Engine
 
-    with Engine(snapshot) as engine:
+    with Engine(snapshot, where) as engine:
         tables = tables_of(engine, day)
         works = engine.keep(asof.works(tables))
         return changes.Day(

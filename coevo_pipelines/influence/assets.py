@@ -58,7 +58,7 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
     from coevo_pipelines.influence.load import known_of, tables_of
     from coevo_pipelines.lake.engine import Engine
 
-    with Engine(snapshot) as engine:
+    with Engine(snapshot, settings.engine) as engine:
         tables = tables_of(engine, day)
         works = engine.keep(asof.works(tables))
         known = known_of(engine, tables, works, snapshot, settings.influence.window)

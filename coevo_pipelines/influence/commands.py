@@ -172,7 +172,7 @@ def compare(
     _, later = _lake_and_day(store.root, second, settings)
     if earlier >= later:
         raise UsageError(f"{first} is not before {second}: give the earlier day first")
-    changes = asked.compare_days(store.snapshot(), earlier, later, score)
+    changes = asked.compare_days(store.snapshot(), earlier, later, score, settings.engine)
     if as_json:
         json_out(asked.changes_as_json(changes))
     else:

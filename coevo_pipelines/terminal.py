@@ -161,7 +161,7 @@ def show_outcome(
         say(SAMPLE_NOTE, style="cyan")
     if outcome.success and not incomplete:
         say(f"Done: {settings.lake_root}", style="bold green")
-        _next_steps()
+        _next_steps(_most_influential(settings.lake_root / CATALOG))
 
 
 def _in_words(catalog: Path) -> Iterator[str]:
@@ -183,6 +183,16 @@ def _in_words(catalog: Path) -> Iterator[str]:
             JOIN citations.nodes_as_of(DATE '9999-12-31') n ON n.node_id = e.target AND NOT n.is_stub
             WHERE e.weight = 1 GROUP BY e.target ORDER BY 2 DESC, e.target LIMIT 3"""
         ).fetchall()
+        leading = connection.execute(
+            """SELECT coalesce(n.title, s.node_id), round(100 * s.inflow, 1), s.date
+            FROM influence.scores s JOIN citations.nodes_as_of(DATE '9999-12-31') n USING (node_id)
+            WHERE s.date = (SELECT max(date) FROM influence.scores) AND n.kind = 'paper' AND s.inflow > 0
+            ORDER BY s.inflow DESC, s.node_id LIMIT 3"""
+        ).fetchall()
+        chambers = connection.execute(
+            """SELECT count(*), arg_max(leading_terms, size)[:4] FROM influence.chambers
+            WHERE date = (SELECT max(date) FROM influence.chambers)"""
+        ).fetchall()[0]
     if not kinds:
         return
     plural = {"repository": "repositories"}
@@ -196,16 +206,37 @@ def _in_words(catalog: Path) -> Iterator[str]:
         yield f"They are joined by {sum(count for _, count in relations):,} links: {links}."
     if used:
         yield "Most built on: " + "; ".join(f"{title} ({count})" for title, count in used) + "."
+    if leading:
+        shares = "; ".join(f"{title} ({share} %)" for title, share, _ in leading)
+        yield f"Papers with the largest share of the influence that flows over links on {leading[0][2]}: {shares}."
+    if chambers[0]:
+        yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."
 
 
-def _next_steps() -> None:
+def _most_influential(catalog: Path) -> list[str]:
+    """The paper with the largest inflow on the last day; empty when there is none."""
+    if not catalog.exists():
+        return []
+    from coevo_pipelines.lake.catalog import open_catalog
+
+    with open_catalog(catalog) as connection:
+        found = connection.execute(
+            """SELECT s.node_id FROM influence.scores s JOIN citations.nodes_as_of(DATE '9999-12-31') n USING (node_id)
+            WHERE s.date = (SELECT max(date) FROM influence.scores) AND n.kind = 'paper' AND s.inflow > 0
+            ORDER BY s.inflow DESC, s.node_id LIMIT 1"""
+        ).fetchall()
+    return [str(row[0]) for row in found]
+
+
+def _next_steps(leading: Sequence[str]) -> None:
     started_as = Path(sys.argv[0]).absolute()
     coevo = "coevo"
     if shutil.which(coevo) is None and started_as.name == coevo and started_as.is_relative_to(Path.cwd()):
         coevo = str(started_as.relative_to(Path.cwd()))
-    question = "SELECT target, count(*) AS uses FROM citations.edges GROUP BY ALL ORDER BY uses DESC LIMIT 5"
+    question = "FROM influence.people ORDER BY date DESC, inflow DESC LIMIT 5"
     steps = (
-        (f'{coevo} query "{question}"', "what is used most"),
+        (f'{coevo} query "{question}"', "who is behind what is used"),
+        *((f"{coevo} influence explain {work}", "why that work's influence is what it is") for work in leading),
         (f"{coevo} verify", "recompute every hash, from the graph down to the raw bytes"),
         ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),
     )

@@ -14,7 +14,7 @@ setup: $(STAMP)  ## install everything into .venv
 $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "coevo needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'; }
-	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras --inexact --quiet --python $(BIN)/python
+	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras --inexact --compile-bytecode --quiet --python $(BIN)/python
 	@touch $(STAMP)
 
 run: setup  ## the whole pipeline, offline, on three days of the bundled sample

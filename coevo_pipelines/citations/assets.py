@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -45,17 +46,17 @@ def citation_assets(settings: Settings) -> dg.AssetsDefinition:
     )
     def citations(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         lake = open_lake(settings, context.run.run_id)
-        yield from materialize_days(context, lake, TABLES, compute, _no_quarantine)
+        yield from materialize_days(context, lake, TABLES, partial(compute, where=settings.engine), _no_quarantine)
 
     return citations
 
 
-def compute(day: date, snapshot: Snapshot) -> Mapping[str, Result]:
-    """The day's rows of the stage's tables."""
+def compute(day: date, snapshot: Snapshot, where: str = "duckdb") -> Mapping[str, Result]:
+    """The day's rows of the stage's tables; `where` is the setting `engine`."""
     from coevo_pipelines.citations import graph
     from coevo_pipelines.lake.engine import Engine
 
-    with Engine(snapshot) as engine:
+    with Engine(snapshot, where) as engine:
         works, references, people, identities = (engine.table(name, upto=day) for name in INPUTS)
         nodes, aliases, resolutions = (engine.table(name, upto=day - DAY) for name in STATE)
         facts = graph.Facts(day, works, references, people, identities, nodes, aliases, resolutions, engine)

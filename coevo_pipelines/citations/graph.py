@@ -139,9 +139,14 @@ def described_works(works: Table, people: Table, canonical: Table) -> Table:
 
 def author_sets(people: Table) -> Table:
     """(work_id, source, authors): the authors as one text that does not depend on their order."""
-    named = people.filter(_.role == "author").mutate(who=ibis.coalesce(_.orcid, _.name.lower(), _.account))
-    each = named.select("work_id", "source", "who").distinct()
-    return each.group_by(["work_id", "source"]).agg(authors=_.who.group_concat(sep="\n", order_by=_.who))
+    named = people.filter(_.role == "author").mutate(who=ibis.coalesce(_.orcid, folded(_.name), _.account))
+    each = named.filter(_.who.notnull()).group_by(["work_id", "source"]).agg(who=_.who.collect(distinct=True))
+    return each.select("work_id", "source", authors=_.who.sort().join("\n"))
+
+
+def folded(name: Any) -> Any:
+    """The name in lower case. The dotted I and the sigma that ends a word have one that engines do not agree on."""
+    return name.translate("\u0130", "i").lower().translate("ς", "σ")
 
 
 def standing(aliases: Table) -> Table:
@@ -165,16 +170,18 @@ def new_aliases(aliases: Table, canonical: Table) -> Table:
 
 def first_references(facts: Facts, canonical: Table) -> Table:
     """The first reference of each (source, target, relation) between representatives, if it is of the day."""
-    mapped = with_canonical(facts.references, canonical, "source_id", "citing")
-    mapped = with_canonical(mapped, canonical, "target_id", "cited")
     key = ["citing", "cited", "relation"]
-    touched = facts.engine.keep(mapped.filter(_.date == facts.day).select(*key).distinct())
-    candidates = mapped.semi_join(touched, key)
-    order = [_.date, _.event_at, _.source_id, _.target_id, _.evidence, _.source, _.raw_sha256]
-    ranked = candidates.mutate(place=ibis.row_number().over(group_by=key, order_by=order))
-    return ranked.filter((_.place == 0) & (_.date == facts.day)).select(
-        source=_.citing, target=_.cited, relation=_.relation,
-        event_at=_.event_at, evidence=_.evidence, observed_at=_.observed_at, raw_sha256=_.raw_sha256,
+    today = facts.engine.keep(_between(facts.references.filter(_.date == facts.day), canonical))
+    order = [_.event_at, _.source_id, _.target_id, _.evidence, _.source, _.raw_sha256]
+    first = today.mutate(place=ibis.row_number().over(group_by=key, order_by=order)).filter(_.place == 0)
+    # Of all earlier references only those under a name of the day's links: what they resolve to is then looked up
+    # for these few.
+    earlier = facts.references.filter(_.date < facts.day)
+    earlier = earlier.semi_join(names(today.select(node_id="citing"), canonical), [("source_id", "id")])
+    earlier = earlier.semi_join(names(today.select(node_id="cited"), canonical), [("target_id", "id")])
+    return first.anti_join(_between(earlier, canonical), key).select(
+        source="citing", target="cited", relation="relation",
+        event_at="event_at", evidence="evidence", observed_at="observed_at", raw_sha256="raw_sha256",
     )  # fmt: skip
 
 
@@ -196,9 +203,23 @@ def new_nodes(facts: Facts, canonical: Table, described: Table) -> Table:
         created_at=described.created_at,
         event_at=ibis.coalesce(described.created_at, new.event_at),
     )
+    return numbered(facts, joined)
+
+
+def numbered(facts: Facts, new: Table) -> Table:
+    """The new nodes with `node`: the day's number times 2^32 plus their rank in order of event time and identifier.
+
+    The rank is counted by date of the event and then added up over the dates: a window over all rows would bring
+    the opening partition to one worker of a cluster.
+    """
+    dated = facts.engine.keep(new.mutate(event_date=_.event_at.date()))
+    counts = dated.group_by("event_date").agg(count=_.count())
+    before = ibis.cumulative_window(order_by="event_date")
+    starts = counts.select("event_date", start=_["count"].sum().over(before) - _["count"])
+    place = ibis.row_number().over(group_by="event_date", order_by=[_.event_at, _.node_id])
+    joined = dated.mutate(place=place).join(starts, "event_date")
     offset = (facts.day - date(1970, 1, 1)).days << 32
-    rank = ibis.row_number().over(order_by=[_.event_at, _.node_id])
-    return joined.mutate(node=rank.cast("int64") + offset)
+    return joined.mutate(node=(joined.place + joined.start).cast("int64") + offset).drop("event_date", "place", "start")
 
 
 def new_resolutions(facts: Facts, canonical: Table, described: Table) -> Table:
@@ -283,6 +304,18 @@ def quarantine(links: Table) -> Table:
             "event_at", "evidence", "observed_at", "raw_sha256",
         )
     )  # fmt: skip
+
+
+def names(nodes: Table, canonical: Table) -> Table:
+    """(id) of every identifier that one of `nodes` (node_id) stands for."""
+    own = nodes.select(id=_.node_id)
+    aliases = canonical.semi_join(nodes, [("canonical", "node_id")]).select("id")
+    return own.union(aliases, distinct=True)
+
+
+def _between(references: Table, canonical: Table) -> Table:
+    """`references` plus citing and cited: the representatives of their ends."""
+    return with_canonical(with_canonical(references, canonical, "source_id", "citing"), canonical, "target_id", "cited")
 
 
 def with_canonical(table: Table, canonical: Table, column: str, name: str) -> Table:

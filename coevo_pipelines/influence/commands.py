@@ -83,10 +83,11 @@ def score(
 
     _checked(damping, tau, out)
     weights = _weights(relation_weight)
-    if not edges.is_file():
-        raise UsageError(f"{edges}: there is no such file")
+    if any(given and given.exists() and out.exists() and out.samefile(given) for given in (edges, nodes)):
+        raise UsageError(f"--out {out}: this is what is to be read; give the scores another name")
     if not as_json:
-        say(f"{edges}: needs up to about {max(memory(edges) / 1e9, 0.1):.1f} GB of memory", style="dim", error=True)
+        needed = memory(edges, nodes, dated=not uniform) / 1e9
+        say(f"{edges}: needs up to about {max(needed, 0.1):.1f} GB of memory", style="dim", error=True)
 
     def tell(line: str) -> None:
         if not as_json:
@@ -224,7 +225,7 @@ def _summary(scored: Scored, damping: float) -> dict[str, Any]:
     return {
         "rows": counts.rows,
         "works": scored.works,
-        "links": counts.rows - sum(counts.rejected.values()) - scored.dropped.self_loops - scored.dropped.duplicates,
+        "links": counts.links - scored.dropped.self_loops - scored.dropped.duplicates,
         "self_loops": scored.dropped.self_loops,
         "duplicates": scored.dropped.duplicates,
         "rejected": dict(counts.rejected),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,19 @@ LARGEST_GROUP = 1 << 24
 """Rows of a row group up to which a file is streamed: two groups are in memory at a time."""
 MOST_ROWS_KEPT = 100_000_000
 """Up to here (0.8 GB) a streamed file is kept in memory for the sweeps after the first."""
+CSV_BLOCK = 1 << 24
+HEAVIEST = 1e100
+"""Weights up to here can be added up without overflow."""
 UNREADABLE_DATE = "event_at cannot be read (the link counts, undated)"
+OF_THE_LIST = "list of works: "
+"""Begins every reason that is about the list of works and not about a link."""
 UNDATED = np.iinfo(np.int64).max
 _OPTIONAL = ("relation", "weight", "event_at")
+_TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+_ISO = (
+    r"^(?<year>\d{4})(?:-(?<month>\d{2})(?:-(?<day>\d{2})"
+    r"(?:[T ](?<minute>\d{2}:\d{2})(?::(?<second>\d{2}(?:\.\d+)?))?(?:Z|(?<offset>[+-]\d{2}:?\d{2}))?)?)?)?$"
+)
 
 
 class EdgeListError(ValueError):
@@ -45,8 +55,11 @@ class Counts:
     """What was read and what of it does not count."""
 
     rows: int = 0
+    """Of the edge list."""
+    links: int = 0
+    """Rows that are links, self-loops and repeated ones among them."""
     rejected: Counter[str] = field(default_factory=Counter)
-    """Rows by reason."""
+    """Rows by reason, of either file."""
     listed: int | None = None
     """Works in the list of works; None: there is no list."""
     unknown: int = 0
@@ -69,7 +82,7 @@ class EdgeList:
     relations: tuple[str, ...]
     counts: Counts
     rejects: pl.DataFrame
-    """(row, source, target, reason), row numbers from 1."""
+    """(row, source, target, reason); rows from 1, without header and blank lines."""
 
 
 def read(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> EdgeList:
@@ -78,26 +91,38 @@ def read(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> EdgeL
     A Parquet file of dense integers in order of source stays on disk and is streamed; everything else is held
     in memory (see `memory`). Raises EdgeListError, or OSError for a file that cannot be opened.
     """
-    columns = _columns(edges)
-    for name in ("source", "target"):
-        if name not in columns:
-            raise EdgeListError(f"{edges}: there is no column {name!r}; found: {', '.join(columns) or 'none'}")
-    used = [name for name in _OPTIONAL if name in columns and (dated or name != "event_at")]
+    used = _used(edges, dated)
     if nodes is None and not used and (streamed := stream(edges)):
-        counts = Counts(rows=sum(_group_rows(edges)))
-        return EdgeList(None, streamed, None, (), counts, _no_rejects())
+        rows = sum(_group_rows(_footer(edges)))
+        return EdgeList(None, streamed, None, (), Counts(rows=rows, links=rows), _no_rejects())
     return _Reader(edges, nodes, used, dated).read()
 
 
-def memory(edges: Path) -> int:
-    """About how many bytes `read` and a solve take at most for this file (from its size and row count)."""
-    if edges.suffix != ".parquet":
-        return 300_000_000 + 6 * edges.stat().st_size
-    rows = sum(_group_rows(edges))
-    if (streamed := stream(edges)) is not None:
-        return 300_000_000 + 40 * streamed.n + 60 * max(_group_rows(edges), default=0) + 8 * min(rows, MOST_ROWS_KEPT)
-    strings = not _integers(edges)
-    return 350_000_000 + rows * (190 if strings else 110)
+def memory(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> int:
+    """About how many bytes `read` and a solve take at most, from the files' sizes and row counts.
+
+    Raises EdgeListError as `read` does.
+    """
+    used = _used(edges, dated)
+    listed = 0 if nodes is None else _held_memory(nodes, ["id"], [])
+    if nodes is None and not used and (streamed := stream(edges)) is not None:
+        rows = _group_rows(_footer(edges))
+        return 300_000_000 + 40 * streamed.n + 60 * max(rows) + 8 * min(sum(rows), MOST_ROWS_KEPT)
+    return 300_000_000 + listed + _held_memory(edges, ["source", "target"], used)
+
+
+def _held_memory(path: Path, identifiers: list[str], used: list[str]) -> int:
+    if path.suffix == ".csv":
+        return 6 * path.stat().st_size
+    footer = _footer(path)
+    each = 55 if _integers(footer, identifiers) else 95
+    return int(footer.num_rows * (each * len(identifiers) + 30 * len(used)))
+
+
+def _used(edges: Path, dated: bool) -> list[str]:
+    """Columns that are read beside source and target. Raises EdgeListError when one of those is not there."""
+    columns = _columns(edges, ("source", "target"))
+    return [name for name in _OPTIONAL if name in columns and (dated or name != "event_at")]
 
 
 def stream(edges: Path) -> Streamed | None:
@@ -106,48 +131,62 @@ def stream(edges: Path) -> Streamed | None:
     Needed: integers from 0 without large gaps, no nulls, row groups in order of source, of at most 16 million
     rows: all of that is read from the file's own statistics.
     """
-    import pyarrow.parquet as pq
-
-    if edges.suffix != ".parquet" or not _integers(edges):
-        return None
-    with pq.ParquetFile(edges) as file:
-        bounds = _bounds(file.metadata)
-        if bounds is None or not bounds:
-            return None
-        n = 1 + max(max(high, most) for _, high, _, most in bounds)
-        rows = file.metadata.num_rows
-        if min(min(low, least) for low, _, least, _ in bounds) < 0 or n > min(MOST_WORKS, 1_000_000 + 4 * rows):
-            return None
-        ascending = all(one[1] <= two[0] for one, two in pairwise(bounds))
-        descending = all(one[0] >= two[1] for one, two in pairwise(bounds))
-        if not (ascending or descending):
-            return None
-        backwards = _newer_use_older(file, len(bounds) // 2)
-        groups = range(len(bounds)) if ascending != backwards else range(len(bounds))[::-1]
-        return Streamed(n, edges, tuple(groups), backwards)
-
-
-def _integers(edges: Path) -> bool:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pq.read_schema(edges)
-    return all(name in schema.names and pa.types.is_integer(schema.field(name).type) for name in ("source", "target"))
+    if edges.suffix != ".parquet" or not _integers(footer := _footer(edges), ["source", "target"]):
+        return None
+    bounds = _bounds(footer)
+    if not bounds:
+        return None
+    n = 1 + max(max(high, most) for _, high, _, most in bounds)
+    if min(min(low, least) for low, _, least, _ in bounds) < 0 or n > min(MOST_WORKS, 1_000_000 + 4 * footer.num_rows):
+        return None
+    ascending = all(one[1] <= two[0] for one, two in pairwise(bounds))
+    descending = all(one[0] >= two[1] for one, two in pairwise(bounds))
+    if not (ascending or descending):
+        return None
+    try:
+        with pq.ParquetFile(edges) as file:
+            backwards = _newer_use_older(file, len(bounds) // 2)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(edges, error) from error
+    groups = range(len(bounds)) if ascending != backwards else range(len(bounds))[::-1]
+    return Streamed(n, edges, tuple(groups), backwards)
 
 
-def _group_rows(edges: Path) -> list[int]:
+def _footer(path: Path) -> Any:
+    """Metadata of a Parquet file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(edges)
-    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    try:
+        return pq.read_metadata(path)
+    except (pa.ArrowException, OSError) as error:
+        raise EdgeListError(f"{path}: not a Parquet file, or cut off ({error})") from error
 
 
-def _bounds(metadata: Any) -> list[tuple[int, int, int, int]] | None:
+def _damaged(path: Path, error: Exception) -> EdgeListError:
+    return EdgeListError(f"{path}: the Parquet file is damaged or cut off ({error})")
+
+
+def _integers(footer: Any, names: list[str]) -> bool:
+    import pyarrow as pa
+
+    schema = footer.schema.to_arrow_schema()
+    return all(pa.types.is_integer(schema.field(name).type) for name in names)
+
+
+def _group_rows(footer: Any) -> list[int]:
+    return [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+
+
+def _bounds(footer: Any) -> list[tuple[int, int, int, int]] | None:
     """(least source, greatest source, least target, greatest target) of each row group, None if unknown."""
-    names = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    names = [footer.schema.column(place).path for place in range(footer.num_columns)]
     bounds = []
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
+    for group in range(footer.num_row_groups):
+        row_group = footer.row_group(group)
         if row_group.num_rows > LARGEST_GROUP:
             return None
         found: list[int] = []
@@ -166,20 +205,23 @@ def _newer_use_older(file: Any, group: int) -> bool:
     return bool((table.column("target").to_numpy() <= table.column("source").to_numpy()).mean() >= 0.5)
 
 
-def _columns(edges: Path) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not edges.is_file():
-        raise EdgeListError(f"{edges}: there is no such file")
-    if edges.suffix == ".parquet":
-        try:
-            return list(pq.read_schema(edges).names)
-        except pa.ArrowInvalid as error:
-            raise EdgeListError(f"{edges}: not a Parquet file, or cut off ({error})") from error
-    if edges.suffix == ".csv":
-        return _CsvBatches(edges).columns()
-    raise EdgeListError(f"{edges}: give a .parquet or .csv file")
+def _columns(path: Path, needed: tuple[str, ...]) -> list[str]:
+    """Names of the columns of a .parquet or .csv file."""
+    if not path.is_file():
+        raise EdgeListError(f"{path}: there is no such file")
+    if path.suffix not in {".parquet", ".csv"}:
+        raise EdgeListError(f"{path}: give a .parquet or .csv file")
+    if path.suffix == ".parquet":
+        columns = list(_footer(path).schema.to_arrow_schema().names)
+    else:
+        columns = _CsvBatches(path).columns()
+    for name in needed:
+        if name not in columns:
+            raise EdgeListError(f"{path}: there is no column {name!r}; found: {', '.join(columns) or 'none'}")
+    for name in (*needed, *_OPTIONAL):
+        if columns.count(name) > 1:
+            raise EdgeListError(f"{path}: there are two columns {name!r}")
+    return columns
 
 
 class _CsvBatches:
@@ -187,16 +229,24 @@ class _CsvBatches:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bad_rows: list[tuple[int | None, str]] = []
+        self.bad_rows: list[tuple[int, str]] = []
 
     def columns(self) -> list[str]:
+        return next(self._rows(), [])
+
+    def _rows(self) -> Iterator[list[str]]:
         import csv
 
         with self.path.open(encoding="utf-8-sig", newline="") as stream:
             try:
-                return next(csv.reader(stream), [])
+                yield from csv.reader(stream)
             except (UnicodeDecodeError, csv.Error) as error:
                 raise EdgeListError(f"{self.path}: not a UTF-8 CSV file ({error})") from error
+
+    def numbered(self, taken: Integers) -> Integers:
+        """Row numbers of the rows that were not kept aside, from their count."""
+        aside = np.array([row - 1 for row, _ in self.bad_rows], dtype=np.int64)  # the header is the first
+        return taken + np.searchsorted(aside - np.arange(aside.size), taken, side="right")
 
     def batches(self, wanted: list[str]) -> Iterator[pl.DataFrame]:
         import pyarrow as pa
@@ -206,15 +256,13 @@ class _CsvBatches:
             self.bad_rows.append((row.number, f"has {row.actual_columns} fields instead of {row.expected_columns}"))
             return "skip"
 
-        names = self.columns()
-        doubled = [name for name in wanted if names.count(name) > 1]
-        if doubled:
-            raise EdgeListError(f"{self.path}: there are two columns {doubled[0]!r}")
+        if not any(islice(self._rows(), 1, None)):
+            return  # Arrow takes a header alone for no CSV at all.
         try:
             with arrow_csv.open_csv(
                 self.path,
                 # One thread, because only then rows are numbered for the handler.
-                read_options=arrow_csv.ReadOptions(use_threads=False, block_size=1 << 24),
+                read_options=arrow_csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK),
                 parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep_aside),
                 convert_options=arrow_csv.ConvertOptions(
                     include_columns=wanted,
@@ -238,8 +286,8 @@ def _parquet_batches(path: Path, wanted: list[str]) -> Iterator[pl.DataFrame]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(BATCH, columns=wanted):
                 yield pl.DataFrame(pl.from_arrow(batch))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise EdgeListError(f"{path}: the Parquet file is damaged or cut off ({error})") from error
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
 
 
 class _Reader:
@@ -263,7 +311,9 @@ class _Reader:
         batches = self.csv.batches(wanted) if self.csv else _parquet_batches(self.edges, wanted)
         for batch in batches:
             self._take(batch)
-        if self.csv and self.csv.bad_rows:
+        self.counts.links = sum(part.size for part in self.sources)
+        if self.csv:
+            self.counts.rows += len(self.csv.bad_rows)
             self._reject_fields(self.csv.bad_rows)
         listed, listed_dates = self._list_of_works()
         numbering = self.numbering or Numbering(pl.String())
@@ -271,6 +321,8 @@ class _Reader:
         if known > MOST_WORKS:
             raise EdgeListError(f"{self.edges}: {known:,} works; at most {MOST_WORKS:,} fit")
         ids, final = numbering.finish()
+        if self.csv:
+            ids, final = _as_integers(ids, final)
         source, target = (_concatenated(parts) for parts in (self.sources, self.targets))
         born = self._born(known, source, target, listed, listed_dates)
         if born is not None:
@@ -278,7 +330,10 @@ class _Reader:
             ordered[final] = born
             born = ordered
             self.counts.undated = int((born == UNDATED).sum())
-        relation: Integers | int = _concatenated(self.kinds) if self.kinds else 0
+        # Relations too are numbered by their names alone, not in the order in which they came.
+        relations = tuple(sorted(self.relations))
+        place = np.array([relations.index(name) for name in self.relations], dtype=np.int64)
+        relation: Integers | int = place[_concatenated(self.kinds)] if self.kinds else 0
         weight = np.concatenate(self.weights) if self.weights else None
         packed = pack(final[source], final[target], relation)
         for parts in (self.sources, self.targets, self.kinds, self.dates, self.weights):
@@ -290,39 +345,62 @@ class _Reader:
             self.counts.unknown = known - self.counts.listed
         rejects = pl.concat(self.rejects).sort("row", "reason") if self.rejects else _no_rejects()
         links = hold(known, packed, weight)
-        return EdgeList(
-            _as_integers(ids) if self.csv else ids, links, born, tuple(self.relations), self.counts, rejects
-        )
+        return EdgeList(ids, links, born, relations, self.counts, rejects)
 
     def _take(self, batch: pl.DataFrame) -> None:
-        rows = pl.Series("row", np.arange(self.counts.rows + 1, self.counts.rows + 1 + batch.height))
+        rows = np.arange(self.counts.rows + 1, self.counts.rows + 1 + batch.height)
         self.counts.rows += batch.height
-        batch = batch.with_columns(rows, *(self._identifiers(batch[name]) for name in ("source", "target")))
+        source = self._identifiers(batch["source"], self.csv is not None)
+        target = self._identifiers(batch["target"], self.csv is not None)
+        numbers = self.csv.numbered(rows) if self.csv else rows
+        batch = batch.with_columns(pl.Series("row", numbers), source, target)
         batch = self._without(batch, pl.col("source").is_null() | pl.col("target").is_null(), "no source or target")
         if "relation" in self.used:
             batch = self._with_kinds(batch)
         if "weight" in self.used:
-            batch = batch.with_columns(_numbers(batch["weight"]))
-            bad = pl.col("weight").is_null() | ~pl.col("weight").is_finite() | (pl.col("weight") < 0)
-            batch = self._without(batch, bad, "weight is not a number of at least 0")
+            batch = batch.with_columns(_numbers(batch["weight"], str(self.edges)))
+            bad = pl.col("weight").is_null() | pl.col("weight").is_nan() | ~pl.col("weight").is_between(0, HEAVIEST)
+            batch = self._without(batch, bad, f"weight is not a number from 0 to {HEAVIEST:g}")
             batch = self._without(batch, pl.col("weight") == 0, "weight 0")
             self.weights.append(batch["weight"].to_numpy())
         if "event_at" in self.used:
-            before = batch["event_at"].null_count()
-            dates = _dates(batch["event_at"], str(self.edges))
-            self.counts.rejected[UNREADABLE_DATE] += dates.null_count() - before
-            self.dates.append(dates.fill_null(UNDATED).to_numpy())
-        if self.numbering is None:
-            self.numbering = Numbering(batch["source"].dtype)
-        self.sources.append(self.numbering.add(batch["source"]).astype(np.int32))
-        self.targets.append(self.numbering.add(batch["target"]).astype(np.int32))
+            self.dates.append(self._dates(batch["event_at"], str(self.edges), UNREADABLE_DATE))
+        if self.numbering is not None:
+            self.sources.append(self.numbering.add(batch["source"]).astype(np.int32))
+            self.targets.append(self.numbering.add(batch["target"]).astype(np.int32))
 
-    def _identifiers(self, column: pl.Series) -> pl.Series:
+    def _identifiers(self, column: pl.Series, from_text: bool) -> pl.Series:
         """As text or 64-bit integers, of the same type as all before; the empty text is no identifier."""
-        return _identifiers(column, str(self.edges), self.numbering.dtype if self.numbering else None)
+        place = str(self.edges if column.name != "id" else self.nodes)
+        column = _identifiers(column, place)
+        if column.null_count() == column.len():
+            return column.cast(self.numbering.dtype if self.numbering else pl.String)
+        if self.numbering is None:
+            self.numbering = Numbering(column.dtype)
+        if column.dtype == self.numbering.dtype:
+            return column
+        # A CSV file does not say whether its 7 is text: there it is what it is elsewhere.
+        if from_text and self.numbering.dtype == pl.Int64:
+            numbers = column.cast(pl.Int64, strict=False)
+            other = column.filter(numbers.cast(pl.String).ne_missing(column))
+            if other.len():
+                raise EdgeListError(f"{place}: {column.name} {other[0]!r} is no integer, as other identifiers are")
+            return numbers
+        if self.csv:
+            return column.cast(pl.String)
+        raise EdgeListError(
+            f"{place}: column {column.name!r} is {column.dtype} where other identifiers are {self.numbering.dtype}; "
+            "give all of them as text or all as integers"
+        )
+
+    def _dates(self, column: pl.Series, place: str, unreadable: str) -> Integers:
+        dates = _dates(column, place)
+        if lost := dates.null_count() - column.null_count():
+            self.counts.rejected[unreadable] += lost
+        return dates.fill_null(UNDATED).to_numpy()
 
     def _with_kinds(self, batch: pl.DataFrame) -> pl.DataFrame:
-        batch = batch.with_columns(pl.col("relation").cast(pl.String))
+        batch = batch.with_columns(_text(batch["relation"], str(self.edges)))
         batch = self._without(batch, pl.col("relation").is_null(), "no relation")
         for name in batch["relation"].unique().sort():
             self.relations.setdefault(name, len(self.relations))
@@ -341,37 +419,32 @@ class _Reader:
         self.rejects.append(found.select(pl.col("row").cast(pl.Int64), *text, reason=pl.lit(reason)))
         return batch.filter(~bad)
 
-    def _reject_fields(self, rows: list[tuple[int | None, str]]) -> None:
-        self.counts.rows += len(rows)
-        self.counts.rejected["another number of fields"] += len(rows)
-        for number, reason in rows:
-            row = None if number is None else number - 1  # the header is the first
-            self.rejects.append(_reject(row, reason))
+    def _reject_fields(self, rows: list[tuple[int, str]], prefix: str = "") -> None:
+        if not rows:
+            return
+        self.counts.rejected[f"{prefix}another number of fields"] += len(rows)
+        lines = {"row": [row - 1 for row, _ in rows], "reason": [prefix + reason for _, reason in rows]}
+        self.rejects.append(pl.DataFrame(lines).select(row="row", source=None, target=None, reason="reason"))
 
     def _list_of_works(self) -> tuple[Integers | None, Integers | None]:
         """Numbers and dates of the works that the list of works names."""
         if self.nodes is None:
             return None, None
-        columns = _columns(self.nodes)
-        if "id" not in columns:
-            raise EdgeListError(f"{self.nodes}: there is no column 'id'; found: {', '.join(columns) or 'none'}")
+        columns = _columns(self.nodes, ("id",))
         wanted = ["id", *(["event_at"] if self.dated and "event_at" in columns else [])]
         csv = _CsvBatches(self.nodes) if self.nodes.suffix == ".csv" else None
         numbers, dates = [], []
         for batch in csv.batches(wanted) if csv else _parquet_batches(self.nodes, wanted):
-            kind = self.numbering.dtype if self.numbering else None
-            identifiers = _identifiers(batch["id"], str(self.nodes), kind)
-            missing = identifiers.null_count()
-            if missing:
-                self.counts.rejected["work without id"] += missing
-            if self.numbering is None:
-                self.numbering = Numbering(identifiers.dtype)
-            numbers.append(self.numbering.add(identifiers.drop_nulls()))
+            identifiers = self._identifiers(batch["id"], csv is not None)
+            if missing := identifiers.null_count():
+                self.counts.rejected[f"{OF_THE_LIST}no id"] += missing
+            if self.numbering is not None:
+                numbers.append(self.numbering.add(identifiers.drop_nulls()))
             if "event_at" in wanted:
-                given = _dates(batch["event_at"], str(self.nodes)).filter(identifiers.is_not_null())
-                dates.append(given.fill_null(UNDATED).to_numpy())
-        if csv and csv.bad_rows:
-            self._reject_fields(csv.bad_rows)
+                given = batch["event_at"].filter(identifiers.is_not_null())
+                dates.append(self._dates(given, str(self.nodes), f"{OF_THE_LIST}event_at cannot be read"))
+        if csv:
+            self._reject_fields(csv.bad_rows, OF_THE_LIST)
         return _concatenated(numbers), _concatenated(dates) if dates else None
 
     def _born(
@@ -403,44 +476,38 @@ def _concatenated(parts: list[Integers]) -> Integers:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def _identifiers(column: pl.Series, place: str, as_before: pl.DataType | None) -> pl.Series:
-    kind = column.dtype
-    if kind in (pl.Categorical, pl.Enum) or kind == pl.Null:
-        column, kind = column.cast(pl.String), pl.String()
-    if kind.is_integer():
+def _identifiers(column: pl.Series, place: str) -> pl.Series:
+    if column.dtype.is_integer():
         try:
-            column = column.cast(pl.Int64)
+            return column.cast(pl.Int64)
         except pl.exceptions.InvalidOperationError as error:
             raise EdgeListError(
                 f"{place}: column {column.name!r} has integers beyond 64 bits; give them as text"
             ) from error
-    elif kind != pl.String:
-        raise EdgeListError(f"{place}: column {column.name!r} is {kind}; identifiers are text or integers")
-    if as_before is not None and column.dtype != as_before and column.null_count() < column.len():
-        raise EdgeListError(
-            f"{place}: column {column.name!r} is {column.dtype} where other identifiers are {as_before}; "
-            "give all of them as text or all as integers"
-        )
-    if column.dtype == pl.String:
-        return column.set(column == "", None)
-    return column
+    if column.dtype in _TEXT:
+        return _text(column, place)
+    raise EdgeListError(f"{place}: column {column.name!r} is {column.dtype}; identifiers are text or integers")
 
 
-def _numbers(column: pl.Series) -> pl.Series:
+def _text(column: pl.Series, place: str) -> pl.Series:
+    """Text, null where it is empty."""
+    if column.dtype not in _TEXT:
+        raise EdgeListError(f"{place}: column {column.name!r} is {column.dtype}; give text")
+    column = column.cast(pl.String)
+    return column.set(column == "", None)
+
+
+def _numbers(column: pl.Series, place: str) -> pl.Series:
+    if not (column.dtype.is_numeric() or column.dtype in _TEXT):
+        raise EdgeListError(f"{place}: column {column.name!r} is {column.dtype}; give numbers")
     return column.cast(pl.Float64, strict=False)
 
 
 def _dates(column: pl.Series, place: str) -> pl.Series:
     """µs since 1970; null where a text is no date. Raises EdgeListError for another type."""
     kind = column.dtype
-    if kind == pl.Null:
-        return column.cast(pl.Int64)
-    if kind == pl.String:
-        year = column.str.extract(r"^\s*(\d{4})\s*$", 1).cast(pl.Int64, strict=False)
-        text = column.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")
-        text = text.str.replace(r"(Z|[+-]00:?00)$", "")
-        moments = text.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
-        return moments.fill_null(_new_year(year)).cast(pl.Int64)
+    if kind in _TEXT:
+        return _moments(column.cast(pl.String)).cast(pl.Int64)
     if kind.is_integer():
         return _new_year(column.cast(pl.Int64)).cast(pl.Int64)
     if isinstance(kind, pl.Date):
@@ -451,22 +518,41 @@ def _dates(column: pl.Series, place: str) -> pl.Series:
     raise EdgeListError(f"{place}: column 'event_at' is {kind}; give dates, timestamps, ISO text or years")
 
 
+def _moments(text: pl.Series) -> pl.Series:
+    """ISO 8601 as UTC: a year, a month, a day, or a moment, with Z or an offset or without (then it is UTC)."""
+    of = {name: pl.col("text").struct.field(name) for name in ("year", "month", "day", "minute", "second", "offset")}
+    parts = pl.DataFrame({"text": text.str.strip_chars().str.extract_groups(_ISO)})
+    moment = pl.format(
+        "{}-{}-{}T{}:{}",
+        of["year"],
+        of["month"].fill_null("01"),
+        of["day"].fill_null("01"),
+        of["minute"].fill_null("00:00"),
+        of["second"].fill_null("00"),
+    )
+    hours, minutes = (of["offset"].str.slice(*part).cast(pl.Int64) for part in ((1, 2), (-2, 2)))
+    west = of["offset"].str.starts_with("-")
+    ahead = pl.duration(minutes=(hours * 60 + minutes) * pl.when(west).then(-1).otherwise(1)).fill_null(pl.duration())
+    when = moment.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
+    sensible = pl.when(of["year"] != "0000").then(when - ahead)
+    return parts.select(sensible).to_series()
+
+
 def _new_year(year: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"year": year})
     sensible = pl.col("year").is_between(1, 9999)
     return frame.select(pl.when(sensible).then(pl.datetime(pl.col("year").clip(1, 9999), 1, 1))).to_series()
 
 
-def _as_integers(ids: pl.Series) -> pl.Series:
-    """Identifiers of a CSV file as integers where every one is the plain form of an integer."""
+def _as_integers(ids: pl.Series, final: Integers) -> tuple[pl.Series, Integers]:
+    """Identifiers of a CSV file as integers in order where every one is the plain form of an integer."""
     numbers = ids.cast(pl.Int64, strict=False)
-    plain = numbers.null_count() == 0 and bool((numbers.cast(pl.String) == ids).all())
-    return numbers if plain else ids
-
-
-def _reject(row: int | None, reason: str) -> pl.DataFrame:
-    line = {"row": [row], "source": [None], "target": [None], "reason": [reason]}
-    return pl.DataFrame(line, schema=_no_rejects().schema)
+    if not ids.len() or numbers.null_count() or not bool((numbers.cast(pl.String) == ids).all()):
+        return ids, final
+    order = numbers.arg_sort().to_numpy()
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    return numbers.gather(pl.Series(order)), place[final]
 
 
 def _no_rejects() -> pl.DataFrame:

@@ -8,6 +8,7 @@ what starts at the path's beginning times d P along it.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coevo_pipelines.influence.links import Held, unpack
+from coevo_pipelines.influence.links import MOST_RELATIONS, RELATION_BITS, Held, unpack
 from coevo_pipelines.influence.pagerank import UNTYPED, Solution
 
 if TYPE_CHECKING:
@@ -75,91 +76,107 @@ class Flows:
         """Links and the `paths` strongest paths into `work`. Raises IndexError for a work that is not there."""
         if not 0 <= work < self.links.n:
             raise IndexError(f"there is no work {work}: there are {self.links.n}")
-        arrivals = sorted(self._into(work), key=lambda each: (-each.flow, each.source, each.relation))
         found, complete = self._strongest(work, paths)
         return Explanation(
             influence=float(self.solution.influence[work]),
             started=self._started(work),
-            arrivals=arrivals,
+            arrivals=[self._arrival(place) for place in range(*self._into(work))],
             paths=found,
             complete=complete,
         )
 
     def _strongest(self, work: int, wanted: int) -> tuple[list[Path], bool]:
-        """Best first: the influence of where a path begins bounds all that can come through its beginning."""
+        """Best first: the influence of where a path begins bounds all that can come through its beginning.
+
+        Of the links into a work only the strongest waits in the queue; the next one follows when it is taken.
+        """
         found: list[Path] = []
-        queue: list[tuple[float, tuple[int, ...], tuple[int, ...], bool]] = []
-        heapq.heappush(queue, (-float(self.solution.influence[work]), (work,), (), False))
+        number = itertools.count()  # of two equally strong ones the first that was met
+        queue: list[tuple[float, int, _Way, bool]] = []
+
+        def wait(flow: float, way: _Way, whole: bool) -> None:
+            if flow > 0:
+                heapq.heappush(queue, (-flow, next(number), way, whole))
+
+        def longer(way: _Way | None, first: int, passed_on: float, link: int) -> None:
+            """A way that begins at `first`, with a link before it."""
+            if link < self._into(first)[1]:
+                wait(passed_on * float(self._flows.flow[link]), _Way(link, passed_on, first, way), False)
+
+        longer(None, work, 1.0, self._into(work)[0])
         for _step in range(MOST_STEPS):
-            if not queue or len(found) == wanted:
+            if not queue or len(found) >= wanted:
                 return found, True
-            bound, works, relations, whole = heapq.heappop(queue)
+            bound, _, way, whole = heapq.heappop(queue)
             if whole:
-                found.append(Path(works, relations, -bound))
+                found.append(self._path(way, -bound))
                 continue
-            first = works[0]
-            here = float(self.solution.influence[first])
-            passed_on = -bound / here if here > 0 else 0.0
-            if relations and (started := passed_on * self._started(first)) > 0:
-                heapq.heappush(queue, (-started, works, relations, True))
-            for arrival in self._into(first):
-                if passed_on * arrival.flow > 0:
-                    ahead = (arrival.source, *works), (arrival.relation, *relations)
-                    heapq.heappush(queue, (-passed_on * arrival.flow, *ahead, False))
+            first = int(self._flows.source[way.link])
+            passed_on = -bound / float(self.solution.influence[first])
+            longer(way.rest, way.onto, way.passed_on, way.link + 1)
+            wait(passed_on * self._started(first), way, True)
+            longer(way, first, passed_on, self._into(first)[0])
         return found, False
+
+    def _path(self, way: _Way, flow: float) -> Path:
+        works, relations = [int(self._flows.source[way.link])], []
+        step: _Way | None = way
+        while step is not None:
+            works.append(step.onto)
+            relations.append(int(self._flows.relation[step.link]))
+            step = step.rest
+        return Path(tuple(works), tuple(relations), flow)
 
     def _started(self, work: int) -> float:
         return float(self.teleport[work] / self._mass / self.solution.scale)
 
-    def _into(self, work: int) -> list[Arrival]:
-        """The links into a work, with what comes over each."""
-        start, end = np.searchsorted(self._by_target[1], [work, work + 1])
-        return [self._arrival(int(link)) for link in self._by_target[0][start:end]]
+    def _arrival(self, place: int) -> Arrival:
+        flows = self._flows
+        return Arrival(int(flows.source[place]), int(flows.relation[place]), float(flows.flow[place]))
 
-    def _arrival(self, link: int) -> Arrival:
-        source, relation = int(self._links[0][link]), int(self._links[2][link])
-        start, end = np.searchsorted(self._links[0], [source, source + 1])
-        kinds = self._links[2][start:end]
-        weights = self.weight[start:end]
-        present = sum(self.relation_weight[kind] for kind in np.unique(kinds))
-        inside = weights[kinds == relation].sum()
-        share = self.relation_weight[relation] / present * self.weight[link] / inside if present > 0 else 0.0
-        return Arrival(source, relation, float(self.damping * share * self.solution.influence[source]))
+    def _into(self, work: int) -> tuple[int, int]:
+        """Where the links into a work begin and end."""
+        start, end = np.searchsorted(self._flows.target, [work, work + 1])
+        return int(start), int(end)
 
     @cached_property
     def _mass(self) -> float:
         return float(self.teleport.sum())
 
     @cached_property
-    def _order(self) -> Integers:
-        """Of the links, by their own work numbers."""
-        return (
-            np.arange(self.links.packed.size)
-            if self.links.position is None
-            else np.argsort(self._unsorted[0], kind="stable")
-        )
-
-    @cached_property
-    def _unsorted(self) -> tuple[Integers, Integers, Integers]:
+    def _flows(self) -> _Links:
+        """All links, and what comes over each."""
         source, target, relation = unpack(self.links.packed)
-        if self.links.position is None:
-            return source, target, relation
-        work = np.argsort(self.links.position)
-        return work[source], work[target], relation
+        if self.links.position is not None:
+            work = np.argsort(self.links.position)
+            source, target = work[source], work[target]
+        weight = self.links.weight if self.links.weight.size else np.ones(source.size)
+        # A source's out-mass goes to its relation types by their weight, inside a type by the links' weight.
+        kinds, kind = np.unique(source << RELATION_BITS | relation, return_inverse=True)
+        of_kind = np.array(self.relation_weight)[kinds & (MOST_RELATIONS - 1)]
+        present = np.bincount(kinds >> RELATION_BITS, weights=of_kind, minlength=self.links.n)
+        share = of_kind / np.where(present > 0, present, 1.0)[kinds >> RELATION_BITS]
+        inside = weight / np.bincount(kind, weights=weight)[kind] if kind.size else weight
+        flow = self.damping * share[kind] * inside * self.solution.influence[source]
+        order = np.lexsort((relation, source, -flow, target))
+        return _Links(source[order], target[order], relation[order], flow[order])
 
-    @cached_property
-    def _links(self) -> tuple[Integers, Integers, Integers]:
-        """Source, target, relation, in order of source."""
-        source, target, relation = self._unsorted
-        return source[self._order], target[self._order], relation[self._order]
 
-    @cached_property
-    def weight(self) -> Floats:
-        """Of each link, in order of source."""
-        return self.links.weight[self._order] if self.links.weight.size else np.ones(self.links.packed.size)
+@dataclass(frozen=True)
+class _Links:
+    """In order of target, the strongest of each target first."""
 
-    @cached_property
-    def _by_target(self) -> tuple[Integers, Integers]:
-        """Places of the links in order of target, and those targets."""
-        order = np.argsort(self._links[1], kind="stable")
-        return order, self._links[1][order]
+    source: Integers
+    target: Integers
+    relation: Integers
+    flow: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """The end of a path: a link, what of its target's influence goes on to the path's last work, and the rest."""
+
+    link: int
+    passed_on: float
+    onto: int
+    rest: _Way | None

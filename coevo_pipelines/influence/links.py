@@ -37,6 +37,10 @@ READERS = 2
 MOST_MOVES = 64
 
 
+class LinksError(ValueError):
+    """A file of links cannot be read; the message names the file and the place."""
+
+
 @dataclass(frozen=True)
 class Dropped:
     """Links that do not count, by reason."""
@@ -116,8 +120,8 @@ def hold(n: int, packed: Packed, weight: Floats | None = None) -> Held:
     """Sort links, drop self-loops and duplicates (of which the heaviest stays), and find a visiting order.
 
     Works are visited from the newest (n-1) to the oldest when no link runs against that; else in an order in
-    which only links inside a cycle do. The result does not depend on the order of the input. `packed` is
-    sorted in place when there are no weights.
+    which only links inside a cycle do. The result does not depend on the order of the input. `packed` is used up
+    when there are no weights.
     """
     weights = np.empty(0) if weight is None else weight
     if weights.size:
@@ -146,15 +150,17 @@ def hold(n: int, packed: Packed, weight: Floats | None = None) -> Held:
 
 
 def _reordered(n: int, packed: Packed, weight: Floats, dropped: Dropped) -> Held:
-    source, target, relation = unpack(packed)
-    first = np.searchsorted(source, np.arange(n + 1))
-    position = _users_first(first, target)
-    moved = pack(position[source], position[target], relation)
+    first = np.searchsorted(packed, np.arange(n + 1) << SOURCE_SHIFT)
+    position = _users_first(first, packed >> RELATION_BITS & (MOST_WORKS - 1))
+    for start in range(0, packed.size, CHUNK):
+        part = packed[start : start + CHUNK]
+        source, target, relation = unpack(part)
+        part[:] = pack(position[source], position[target], relation)
     if weight.size:
-        order = np.argsort(moved, kind="stable")
-        return Held(n, moved[order], weight[order], position, dropped)
-    moved.sort()
-    return Held(n, moved, weight, position, dropped)
+        order = np.argsort(packed, kind="stable")
+        return Held(n, packed[order], weight[order], position, dropped)
+    packed.sort()
+    return Held(n, packed, weight, position, dropped)
 
 
 @kernel
@@ -214,7 +220,7 @@ class Streamed:
     kept: list[Chunk] = field(default_factory=list)
 
     def chunks(self) -> Iterator[Chunk]:
-        """As `Links.chunks`. Raises ValueError when the file is not in the order that its statistics claim."""
+        """As `Links.chunks`. Raises LinksError when the file is damaged, or is not what its statistics claim."""
         if self.kept:
             yield from self.kept
             return
@@ -243,7 +249,7 @@ class Streamed:
                         carried = np.sort(np.concatenate([begins, carried]))
                         packed = rest
                     elif (begins[0] < carried[0]) != self.backwards:
-                        raise ValueError(f"{self.path}: row group {group} is not in order of source")
+                        raise LinksError(f"{self.path}: row group {group} is not in order of source")
                     if not packed.size:
                         continue
                     yield Chunk(carried, nothing, self.backwards)
@@ -252,13 +258,20 @@ class Streamed:
             yield Chunk(carried, nothing, self.backwards)
 
     def _read(self, group: int) -> Packed:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.path) as file:
-            table = file.read_row_group(group, columns=["source", "target"], use_threads=False)
-        source, target = table.column("source").to_numpy(), table.column("target").to_numpy()
+        try:
+            with pq.ParquetFile(self.path) as file:
+                table = file.read_row_group(group, columns=["source", "target"], use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise LinksError(f"{self.path}: row group {group} is damaged or cut off ({error})") from error
+        # Narrower integers would overflow when they are shifted.
+        source, target = (table.column(name).to_numpy().astype(np.int64, copy=False) for name in ("source", "target"))
         packed = np.empty(source.size, dtype=np.int64)
-        if not _packed_by_source(source, target, packed):
+        if not _packed_by_source(source, target, self.n, packed):
+            if min(source.min(), target.min()) < 0 or max(source.max(), target.max()) >= self.n:
+                raise LinksError(f"{self.path}: row group {group} holds other numbers than its statistics claim")
             packed = pack(source, target)
             packed.sort()
         return packed
@@ -277,13 +290,16 @@ def _split_high(packed: Packed) -> tuple[Packed, Packed]:
 
 
 @kernel
-def _packed_by_source(source: Integers, target: Integers, packed: Integers) -> bool:
-    """Pack untyped links that lie in order of source, sorting those of each source as they come.
+def _packed_by_source(source: Integers, target: Integers, n: int, packed: Integers) -> bool:
+    """Pack untyped links between works 0..n-1 in order of source, sorting those of each source as they come.
 
-    False: they are in another order, or a source has a long list in disorder, and they are better sorted as a whole.
+    False: a number is out of bounds, they are in another order, or a source has a long list in disorder, and they
+    are better sorted as a whole.
     """
     start = 0
     for place in range(source.size):
+        if not (0 <= source[place] < n and 0 <= target[place] < n):
+            return False
         if place > 0 and source[place] != source[place - 1]:
             if source[place] < source[place - 1]:
                 return False
@@ -300,8 +316,20 @@ def _packed_by_source(source: Integers, target: Integers, packed: Integers) -> b
 
 
 def in_memory(links: Streamed) -> Held:
-    """The same links, held."""
-    return hold(links.n, np.concatenate([chunk.packed for chunk in links.chunks()]))
+    """The same links, held, and no longer kept there as well."""
+    packed = np.concatenate([chunk.packed for chunk in links.chunks()])
+    links.kept.clear()
+    return hold(links.n, packed)
+
+
+def named(links: Streamed) -> NDArray[np.bool_]:
+    """Which numbers a link names, self-loops included. Shape (n,)."""
+    found = np.zeros(links.n, dtype=np.bool_)
+    for chunk in links.chunks():
+        source, target, _ = unpack(chunk.packed)
+        found[source] = True
+        found[target] = True
+    return found
 
 
 def _group_bounds(packed: Packed, starts: Sequence[int]) -> list[tuple[int, int]]:

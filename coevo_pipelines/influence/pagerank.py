@@ -8,7 +8,7 @@ over inside cycles is the residual, and further sweeps carry it on until it is a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +55,7 @@ class Solution:
     scale: float
     """Σ y: y = influence x scale, CiteRank's traffic for a teleport that sums to 1."""
     named: NDArray[np.bool_]
-    """Which works a link names."""
+    """Which works a link names (all links of weight 0 and those of damping 0 may be overlooked)."""
     dropped: Dropped
     """What was passed over on the way: links that were held in memory are clean already."""
 
@@ -63,12 +63,6 @@ class Solution:
     def traffic(self) -> Floats:
         """y: expected visits of readers who start at p and follow a link with probability d (CiteRank)."""
         return self.influence * self.scale
-
-    def among(self, present: NDArray[np.bool_]) -> Solution:
-        """The same graph without the works outside `present`, which no link may name."""
-        influence = np.where(present, self.influence, 0.0)
-        share = total(influence)
-        return replace(self, influence=influence / share, flow=self.flow / share, scale=self.scale * share)
 
 
 def solve(
@@ -80,43 +74,44 @@ def solve(
     start: Floats | None = None,
     tolerance: float = TOLERANCE,
     give_up_above: float = np.inf,
+    only_named: bool = False,
     tell: Callable[[int, float], None] = lambda _sweep, _residual: None,
 ) -> Solution:
     """Influence of each work, to an L1 residual of at most `tolerance`.
 
     `teleport`: shape (n,), not negative, with a positive sum (it is normalised). `relation_weight[r]`: what a
     relation type r weighs where it is present; its part is split equally (or by link weight) inside the type.
-    `start`: `traffic` of an earlier solution, to begin from. `tell(sweep, residual)` is called after each sweep.
+    `start`: `traffic` of an earlier solution, to begin from. `only_named`: a number that no link names is no work:
+    nobody starts there. `tell(sweep, residual)` is called after each sweep.
 
-    Raises ValueError for a teleport or damping that is no distribution, NotConverged after 20,000
-    sweeps, or when one leaves more than `give_up_above`.
+    Raises ValueError for a teleport or damping that is no distribution and for a relation type without a weight,
+    NotConverged after 20,000 sweeps, or when one leaves more than `give_up_above`.
     """
-    if not 0 <= damping < 1:
-        raise ValueError(f"damping must be at least 0 and below 1, not {damping}")
-    if teleport.shape != (links.n,):
-        raise ValueError(f"teleport has shape {teleport.shape}, there are {links.n} works")
+    mass = _mass(links.n, teleport, damping)
     if links.n == 0:
         return Solution(teleport, teleport, 0.0, 0.0, 0, 0.0, np.zeros(0, dtype=np.bool_), Dropped())
-    mass = total(teleport)
-    if not (mass > 0 and np.isfinite(mass) and teleport.min() >= 0):
-        raise ValueError("teleport must be finite, not negative, and positive for at least one work")
     weights = np.array(relation_weight, dtype=np.float64)
     residual = _placed(links, teleport / mass)
     score = np.zeros(links.n)
     linked = np.zeros(links.n, dtype=np.int8)
     counts = np.zeros(2, dtype=np.int64)
+    dropped = named = None
     if start is not None:
         score = _placed(links, np.array(start, dtype=np.float64))
         residual -= score
         for chunk in links.chunks():
             _push(*_of(chunk), damping, weights, score, residual, False, linked, score, counts)
-    dropped = Dropped()
+        dropped = Dropped(self_loops=int(counts[0]), duplicates=int(counts[1]))
     for sweep in range(1, MOST_SWEEPS + 1):
         for chunk in links.chunks():
             _push(*_of(chunk), damping, weights, residual, residual, True, linked, score, counts)
-        if sweep == 1:
-            dropped = Dropped(self_loops=int(counts[0]), duplicates=int(counts[1]))
+        dropped = dropped or Dropped(self_loops=int(counts[0]), duplicates=int(counts[1]))
         _settle(residual, score, linked)
+        if only_named and named is None:
+            still = _placed(links, teleport / mass)
+            still -= score
+            named = np.logical_or(linked > 0, residual > still)  # something has arrived
+            score[~named] = 0.0
         scale = total(score)
         left = float((norm(residual) + abs(total(residual))) / scale)
         tell(sweep, left)
@@ -124,34 +119,44 @@ def solve(
             break
         if sweep == MOST_SWEEPS or left > give_up_above:
             raise NotConverged(f"residual {left:.1e} after {sweep} sweep(s), asked for {tolerance:.1e}")
-    return _solution(links, teleport, mass, score, residual, linked, scale, left, sweep, dropped)
-
-
-def _solution(
-    links: Links,
-    teleport: Floats,
-    mass: float,
-    score: Floats,
-    spare: Floats,
-    linked: Flags,
-    scale: float,
-    residual: float,
-    sweeps: int,
-    dropped: Dropped,
-) -> Solution:
-    """The scores in the works' own order. `score` and `spare` are used up: vectors are all the memory there is."""
+    assert dropped is not None
     if links.position is not None:
         score, linked = score[links.position], linked[links.position]
-    arrived = spare
-    np.divide(teleport, mass, out=arrived)
-    np.subtract(score, arrived, out=arrived)
-    np.maximum(arrived, 0.0, out=arrived)
+        named = None if named is None else named[links.position]
+    # Vectors are all the memory there is: the residual has served.
+    arrived, named, started = _arrived(score, np.divide(teleport, mass, out=residual), linked, named)
     flow = total(arrived)
-    named = np.logical_or(linked > 0, arrived > 0.0)
     score /= scale
     if flow > 0:
         arrived /= flow
-    return Solution(score, arrived, flow / scale, residual, sweeps, scale, named, dropped)
+    return Solution(score, arrived, flow / scale, left, sweep, scale / started, named, dropped)
+
+
+def _mass(n: int, teleport: Floats, damping: float) -> float:
+    """What the teleport sums to; 0 when there is no work."""
+    if not 0 <= damping < 1:
+        raise ValueError(f"damping must be at least 0 and below 1, not {damping}")
+    if teleport.shape != (n,):
+        raise ValueError(f"teleport has shape {teleport.shape}, there are {n} works")
+    mass = total(teleport)
+    if n and not (mass > 0 and np.isfinite(mass) and teleport.min() >= 0):
+        raise ValueError("teleport must be finite, not negative, and positive for at least one work")
+    return mass
+
+
+def _arrived(
+    score: Floats, started: Floats, linked: Flags, named: NDArray[np.bool_] | None
+) -> tuple[Floats, NDArray[np.bool_], float]:
+    """What came to each work over links, which works a link names, and all that started at those that count.
+
+    `named`: those that count; None: all. `started`, what started at each work, is used up.
+    """
+    if named is not None:
+        started[~named] = 0.0
+    all_started = 1.0 if named is None else total(started)
+    arrived = np.subtract(score, started, out=started)
+    np.maximum(arrived, 0.0, out=arrived)
+    return arrived, np.logical_or(linked > 0, arrived > 0.0) if named is None else named, all_started
 
 
 def recency(age: Floats, tau: float) -> Floats:
@@ -203,7 +208,7 @@ def _placed(links: Links, values: Floats) -> Floats:
 
 
 @kernel
-def _push(  # noqa: PLR0912 - a kernel calls no other function
+def _push(  # noqa: PLR0912, PLR0915 - a kernel calls no other function
     packed: Integers,
     weight: Floats,
     backwards: bool,
@@ -251,7 +256,10 @@ def _push(  # noqa: PLR0912 - a kernel calls no other function
                 counts[0] += 1
                 linked[source] = max(linked[source], _NAMED)
                 continue
-            mass[word & _RELATION_MASK] += weight[place] if weight.size else 1.0
+            kind = word & _RELATION_MASK
+            if kind >= relations:
+                raise ValueError("a link has a relation type without a weight")
+            mass[kind] += weight[place] if weight.size else 1.0
         present = 0.0
         for relation in range(relations):
             if mass[relation] > 0.0:
@@ -264,7 +272,9 @@ def _push(  # noqa: PLR0912 - a kernel calls no other function
             take[source] = 0.0
         for relation in range(relations):
             if mass[relation] > 0.0:
-                factor[relation] = value * damping * relation_weight[relation] / present / mass[relation]
+                factor[relation] = value * damping * relation_weight[relation] / present
+                if not weight.size:
+                    factor[relation] /= mass[relation]
         previous = np.int64(-1)
         for place in range(low, high):
             word = packed[place]
@@ -272,8 +282,9 @@ def _push(  # noqa: PLR0912 - a kernel calls no other function
             if word == previous or target == source:
                 continue
             previous = word
-            share = factor[word & _RELATION_MASK]
-            give[target] += share * weight[place] if weight.size else share
+            kind = word & _RELATION_MASK
+            # Weights may be too small to be divided by.
+            give[target] += factor[kind] * (weight[place] / mass[kind]) if weight.size else factor[kind]
 
 
 @kernel

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coevo_pipelines.influence.edgelist import MOST_ROWS_KEPT, UNDATED, EdgeList, EdgeListError, read
-from coevo_pipelines.influence.links import Dropped, Streamed, in_memory
+from coevo_pipelines.influence.links import Dropped, LinksError, Streamed, in_memory, named
 from coevo_pipelines.influence.pagerank import UNTYPED, NotConverged, Solution, recency, solve
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MICROSECONDS_A_YEAR = 365.25 * 86_400 * 1e6
 ROWS_A_GROUP = 1 << 20
+LEAST_SEEN = 1e-6
+"""With less damping than this what arrives over a link may be lost in rounding, and with it what the link names."""
 DISORDER = 0.02
 """A residual beyond this after one sweep says that the numbers do not follow time: then sorting pays."""
 
@@ -46,9 +48,11 @@ class Scored:
     def top(self, most: int) -> list[tuple[str, float, float]]:
         """(id, influence, inflow) of the most influential works, ties by number."""
         influence = self.solution.influence
-        best = np.argpartition(-influence, min(most, influence.size - 1))[:most] if influence.size > most else None
-        places = np.arange(influence.size) if best is None else np.sort(best)
-        places = places[np.argsort(-influence[places], kind="stable")]
+        places = np.arange(influence.size) if self.present is None else np.flatnonzero(self.present)
+        if places.size > most > 0:
+            least = np.partition(influence[places], -most)[-most]
+            places = places[influence[places] >= least]
+        places = places[np.argsort(-influence[places], kind="stable")][:most]
         ids = self.edges.ids
         return [(str(i if ids is None else ids[int(i)]), influence[i], self.solution.inflow[i]) for i in places]
 
@@ -86,12 +90,10 @@ def score(
     tell(f"read {listed.counts.rows:,} rows in {loaded - started:.1f} s")
     teleport, how = _teleport(listed, tau_years, uniform)
     weights = tuple(relation_weight[name] for name in listed.relations) or UNTYPED
-    listed, solution = _solve(listed, teleport, damping, weights, tell)
-    present = None
-    if listed.ids is None and not solution.named.all():
-        # A number that no link names is no work: it had its teleport and nothing else.
-        present = solution.named
-        solution = solution.among(present)
+    try:
+        listed, solution, present = _solve(listed, teleport, damping, weights, tell)
+    except LinksError as error:
+        raise EdgeListError(str(error)) from error
     seconds = {"load": loaded - started, "solve": perf_counter() - loaded}
     return Scored(listed, solution, present, teleport, how, seconds)
 
@@ -155,16 +157,35 @@ def _solve(
     damping: float,
     weights: tuple[float, ...],
     tell: Callable[[str], None],
-) -> tuple[EdgeList, Solution]:
+) -> tuple[EdgeList, Solution, NDArray[np.bool_] | None]:
+    """The list, as it lies now, its solution, and which numbers are works."""
+
     def told(sweep: int, residual: float) -> None:
         if sweep <= 3 or sweep % 25 == 0:
             tell(f"sweep {sweep}: residual {residual:.1e}")
 
-    if isinstance(listed.links, Streamed) and listed.counts.rows <= MOST_ROWS_KEPT:
-        streamed = replace(listed.links, keep=True)
-        try:
-            return listed, solve(streamed, teleport, damping, give_up_above=DISORDER, tell=told)
-        except NotConverged:
-            tell("the works are not numbered in order of time: putting them in order, in memory")
-            listed = replace(listed, links=in_memory(streamed))
-    return listed, solve(listed.links, teleport, damping, relation_weight=weights, tell=told)
+    links = listed.links
+    if not isinstance(links, Streamed):
+        return listed, solve(links, teleport, damping, relation_weight=weights, tell=told), None
+    if damping < LEAST_SEEN:
+        present = named(links)
+        return listed, solve(links, np.where(present, teleport, 0.0), damping, tell=told), _or_all(present)
+    small = listed.counts.rows <= MOST_ROWS_KEPT
+    if small:
+        links = replace(links, keep=True)
+    try:
+        disorder = DISORDER if small else np.inf
+        solution = solve(links, teleport, damping, give_up_above=disorder, only_named=True, tell=told)
+        return listed, solution, _or_all(solution.named)
+    except NotConverged:
+        if not small:
+            raise
+    tell("the works are not numbered in order of time: putting them in order, in memory")
+    present = named(links)
+    held = in_memory(links)
+    solution = solve(held, np.where(present, teleport, 0.0), damping, tell=told)
+    return replace(listed, links=held), solution, _or_all(present)
+
+
+def _or_all(present: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    return None if present.all() else present

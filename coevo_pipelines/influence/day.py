@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LISTED = "arxiv:"
 CARRIED = ("influence", "inflow", "guarded_inflow")
 """Scores that are divided among people."""
+LEAST_DAYS = 7
+"""Nothing is crystalline in a lake with fewer partitions, unless the window is shorter."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Known:
     """`citations.asof.edges`."""
     aliases: pl.DataFrame
     """(id, canonical): what stands for identifiers as of the day."""
+    settled: tuple[pl.DataFrame, pl.DataFrame]
+    """`works` and `edges` as the month began: as of the last day of the one before, or of the lake's first day."""
     before: Sequence[pl.DataFrame]
     """`influence.lattice` of the days before that the window reaches, oldest first, without days that are not there."""
 
@@ -53,7 +57,8 @@ class Table:
 def influence_of(known: Known, settings: Influence) -> Mapping[str, Table]:
     """The tables of the stage but for `influence.people`."""
     graph = graph_of(known.works, known.edges)
-    scored = scores_of(graph, known.day, vouching(graph.works["node_id"], known.aliases), settings)
+    vouches = vouching(graph.works["node_id"], known.aliases)
+    scored = scores_of(graph, graph_of(*known.settled), known.day, vouches, settings)
     counts = {"works": graph.n, "links": graph.source.size, "links_of_weight_0": graph.own}
     return {
         "influence.scores": Table(scored.table, {**counts, **scored.numbers}),
@@ -71,7 +76,11 @@ def units_of(scores: pl.DataFrame) -> pl.DataFrame:
 
 def people_of(carried: pl.DataFrame) -> Table:
     """`influence.people` from what `people.carry` gives."""
-    frame = carried.select("person_id", "name", "works", **{name: pl.col(f"{name}_units") / UNITS for name in CARRIED})
+    # NumPy divides: Polars multiplies by 1/UNITS, and whoever has a work alone would not have exactly its scores.
+    parts = {name: carried[f"{name}_units"].to_numpy() / UNITS for name in CARRIED}
+    frame = carried.select("person_id", "name", "works").with_columns(
+        **{n: pl.Series(part) for n, part in parts.items()}
+    )
     # An identifier with a # is the n-th person of one work: neither ORCID iD nor account is known.
     return Table(frame, {"identified": int((~frame["person_id"].str.contains("#", literal=True)).sum())})
 
@@ -118,6 +127,7 @@ def _communities(known: Known, graph: Graph, influence: pl.Series, settings: Inf
         core_at_least=settings.crystal_core,
         persistence_at_least=settings.crystal_persistence,
         window=settings.window,
+        minimum_days=min(LEAST_DAYS, settings.window),
     )
     chamber_id = pl.Series(matching.ids, dtype=pl.String).gather(pl.Series(labels).replace(-1, None))
     seats = pl.DataFrame(
@@ -143,12 +153,13 @@ def _communities(known: Known, graph: Graph, influence: pl.Series, settings: Inf
 
 def _bonds(nodes: pl.Series, held: lattice.Persistence) -> Table:
     low, high = nodes.gather(pl.Series(held.low)), nodes.gather(pl.Series(held.high))
-    frame = pl.DataFrame({"low": low, "high": high, "together": held.together}).select(
+    ends = pl.DataFrame({"low": low, "high": high, "together": held.together, "persistence": held.share})
+    frame = ends.select(
+        "together",
+        "persistence",
         work_id=pl.min_horizontal("low", "high"),
         other_id=pl.max_horizontal("low", "high"),
-        together=pl.col("together"),
         days=pl.lit(held.days, dtype=pl.Int64),
-        persistence=pl.col("together") / held.days,
     )
     return Table(frame, {"days": held.days, "mean_persistence": frame["persistence"].mean()})
 

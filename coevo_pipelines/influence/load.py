@@ -11,6 +11,8 @@ from coevo_pipelines.lake.store import Snapshot
 from coevo_pipelines.windows import DAY
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from coevo_pipelines.lake.engine import Engine
 
 
@@ -28,10 +30,27 @@ def known_of(engine: Engine, tables: asof.Known, works: Any, snapshot: Snapshot,
         for back in range(window - 1, 0, -1)
         if snapshot.files("influence.lattice", on=tables.day - back * DAY)
     ]
-    return Known(
-        day=tables.day,
-        works=engine.frame(works),
-        edges=engine.frame(asof.edges(tables, works)),
-        aliases=engine.frame(graph.standing(tables.aliases)),
-        before=before,
-    )
+    now = _frames(engine, tables, works)
+    start = month_start(snapshot, tables.day)
+    if start == tables.day:
+        settled = now
+    else:
+        then = tables_of(engine, start)
+        settled = _frames(engine, then, engine.keep(asof.works(then)))
+    return Known(tables.day, *now, aliases_of(engine, tables), settled, before)
+
+
+def aliases_of(engine: Engine, tables: asof.Known) -> pl.DataFrame:
+    """(id, canonical): what stands for identifiers as of the day."""
+    return engine.frame(graph.standing(tables.aliases))
+
+
+def month_start(snapshot: Snapshot, day: date) -> date:
+    """As of which day the graph was when the month of `day` began: the last day of the month before, or the lake's
+    first, where that is later."""
+    first = min((commit.day for commit in snapshot.index.partitions("citations.nodes")), default=day)
+    return min(day, max(first, day.replace(day=1) - DAY))
+
+
+def _frames(engine: Engine, tables: asof.Known, works: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return engine.frame(works), engine.frame(asof.edges(tables, works))

@@ -63,7 +63,9 @@ class Scores:
         """What a person looks for, and what it takes to get the same again."""
         return {
             "residual": self.open.residual,
+            "flow": self.open.flow,
             "guarded_residual": self.guarded.residual if self.guarded else None,
+            "guarded_flow": self.guarded.flow if self.guarded else None,
             "sweeps": self.open.sweeps,
             "field_distances_sha256": self.distances.sha256,
             "betweenness_exact": bool(self.table["betweenness_is_exact"].all()),
@@ -75,8 +77,9 @@ class Scores:
         }
 
 
-def scores_of(graph: Graph, day: date, vouches: Flags, settings: Influence) -> Scores:
-    """All scores as of the end of `day`. `vouches`: see `guard.guarded_teleport`, shape (n,)."""
+def scores_of(graph: Graph, settled: Graph, day: date, vouches: Flags, settings: Influence) -> Scores:
+    """All scores as of the end of `day`. `settled`: the graph as the month began; `vouches`: see
+    `guard.guarded_teleport`, shape (n,)."""
     age = ages(graph, day)
     opened, guarded = both_modes(graph, day, vouches, settings)
     pairs = hold(graph.n, pack(graph.source, graph.target))
@@ -86,7 +89,7 @@ def scores_of(graph: Graph, day: date, vouches: Flags, settings: Influence) -> S
     between = betweenness(
         graph.n, graph.source, graph.target, exact_nodes=settings.exact_betweenness, seed=settings.seed
     )
-    fields, field, matrix = field_distances(graph, day, settings.topic_fields)
+    fields, field, matrix = field_distances(graph, settled, day, settings.topic_fields)
     integration = integrative_potential(
         graph.source, graph.target, field, matrix.matrix, minimum=settings.fewest_neighbours
     )
@@ -98,7 +101,7 @@ def scores_of(graph: Graph, day: date, vouches: Flags, settings: Influence) -> S
             "inflow": rounded(opened.inflow),
             "guarded_influence": rounded(guarded.influence) if guarded else np.zeros(graph.n),
             "guarded_inflow": rounded(guarded.inflow) if guarded else np.zeros(graph.n),
-            "rescaled_influence": rescaled(opened.influence),
+            "rescaled_influence": rescaled(opened.influence, microseconds(graph.works["event_at"])),
             "traffic": rounded(traffic.traffic),
             "in_degree": _users(graph, np.ones(graph.source.size, dtype=np.bool_)),
             "citations": _users(graph, cites),
@@ -152,37 +155,41 @@ def ages(graph: Graph, day: date) -> Floats:
 
 
 def field_distances(
-    graph: Graph, day: date, topic_fields: Mapping[str, str]
+    graph: Graph, settled: Graph, day: date, topic_fields: Mapping[str, str]
 ) -> tuple[tuple[str, ...], Integers, Distances]:
     """Names of the fields, each work's place in them, and their distances.
 
-    The distances are those of the links dated before the first of the month: they stay the same all month.
+    The distances are those of the links dated before the first of the month, between works as `settled` knows them:
+    the same graph all month, so that nothing that is learnt of a work meanwhile moves them either.
     """
-    fields, field = numbered(field_of(graph.works, {**TOPIC_FIELDS, **topic_fields}))
+    known = {**TOPIC_FIELDS, **topic_fields}
+    now, then = (field_of(each.works, known) for each in (graph, settled))
+    fields, places = numbered(pl.concat([now, then]))
+    field, earlier = places[: graph.n], places[graph.n :]
     month = datetime(day.year, day.month, 1, tzinfo=UTC).timestamp() * 1e6
-    before = graph.event_at < month
-    return fields, field, distances(fields, field[graph.source[before]], field[graph.target[before]])
+    before = settled.event_at < month
+    return fields, field, distances(fields, earlier[settled.source[before]], earlier[settled.target[before]])
 
 
-def rescaled(influence: Floats) -> Floats:
+def rescaled(influence: Floats, event_at: Integers) -> Floats:
     """By how many standard deviations a work's influence differs from that of the works nearest to it in age.
 
     Mariani, Medo & Zhang 2016 (doi:10.1016/j.joi.2016.10.005), over 1,000 works around it in order of event time (all,
-    where there are fewer). Shape as `influence`; nan where all of those are alike.
+    where there are fewer). Shape as `influence`; nan where all of those are alike in whole `UNITS`.
     """
     n = influence.size
     width = min(NEAREST_IN_AGE, n)
+    order = np.argsort(event_at, kind="stable")
     low = np.clip(np.arange(n) - width // 2, 0, n - width)
-    # Shares of the mean, so that sums of squares keep their digits.
-    relative = influence * n
-    sums = np.concatenate([[0.0], np.cumsum(relative)])
-    squares = np.concatenate([[0.0], np.cumsum(relative**2)])
-    mean = (sums[low + width] - sums[low]) / max(width, 1)
-    variance = np.maximum((squares[low + width] - squares[low]) / max(width, 1) - mean**2, 0.0)
-    deviation = np.sqrt(variance)
-    alike = deviation <= 1e-9 * np.maximum(mean, 1e-300)
-    scores = np.where(alike, np.nan, (relative - mean) / np.where(alike, 1.0, deviation))
-    return np.asarray(np.round(scores, 9), dtype=np.float64)
+    # Python's integers: one work with much would leave noise in float sums, and alike works would differ by it.
+    units = np.rint(influence[order] * UNITS).astype(np.int64).astype(object)
+    sums, squares = (np.concatenate([[0], np.cumsum(values)]) for values in (units, units * units))
+    mean, square = (values[low + width] - values[low] for values in (sums, squares))  # each times `width`
+    spread = np.asarray(width * square - mean * mean, dtype=np.float64)
+    above = np.asarray(width * units - mean, dtype=np.float64)
+    scores = np.full(n, np.nan)
+    scores[order] = np.divide(above, np.sqrt(spread), out=np.full(n, np.nan), where=spread > 0)
+    return np.round(scores, 9)
 
 
 def rounded(values: Floats) -> Floats:

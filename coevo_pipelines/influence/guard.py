@@ -43,9 +43,12 @@ def guarded_teleport(
     """
     if not 0 < owner_cap <= 1:
         raise ValueError(f"owner_cap must be above 0 and at most 1, not {owner_cap}")
+    # By its owner too: a repository with a DOI may be in the graph under that.
+    names = (node_id, owner.fill_null(""))
     open_account = np.zeros(len(node_id), dtype=np.bool_)
     for prefix in OPEN_ACCOUNTS:
-        open_account |= node_id.str.starts_with(prefix).to_numpy()
+        for name in names:
+            open_account |= name.str.starts_with(prefix).to_numpy()
     account = _accounts(node_id, owner)
     vouched = np.zeros(int(account.max(initial=-1)) + 1, dtype=np.bool_)
     vouched[account[target[vouches[source]]]] = True

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from coevo_pipelines.lake.store import Snapshot
 from coevo_pipelines.orchestration.days import (
@@ -92,12 +91,18 @@ def _sums(results: Mapping[date, Mapping[str, Result]]) -> list[dg.AssetCheckRes
 
 
 def _wrong(result: Result) -> str:
-    """What does not add up; empty when all does. A graph where nothing flows has an inflow of 0."""
-    frame, residual = result.frame, result.metadata["residual"]
+    """What does not add up; empty when all does. Inflow is 0 where nothing flows, and all of guarded mode where nobody
+    may vote."""
+    frame, numbers = result.frame, result.metadata
     # Each score was rounded to 1e-12.
     slack = 1e-12 * max(frame.height, 1)
-    for name in ("influence", "inflow", "guarded_influence", "guarded_inflow"):
-        total = float(frame.select(pl.col(name).sum()).item())
-        if frame.height and abs(total - 1) > slack and not (total == 0 and name != "influence"):
-            return f"{name} sums to {total!r}"
-    return f"the residual is {residual:.1e}" if residual > MOST_RESIDUAL else ""
+    for mode in ("", "guarded_"):
+        residual, flow = numbers[f"{mode}residual"], numbers[f"{mode}flow"]
+        voted = frame.height > 0 and residual is not None
+        for name, expected in ((f"{mode}influence", voted), (f"{mode}inflow", voted and flow > 0)):
+            total = float(frame[name].sum())
+            if not abs(total - expected) <= slack:
+                return f"{name} sums to {total!r}"
+        if voted and not residual <= MOST_RESIDUAL:
+            return f"the {mode}residual is {residual:.1e}"
+    return ""

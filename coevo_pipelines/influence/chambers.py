@@ -140,9 +140,12 @@ def communities(graph: Projection, *, resolution: float, seed: int, start: Integ
     if not graph.low.size:
         return labels
     # Without the works that have no links, these neither cost time nor shift the random numbers of the others.
-    linked, ends = np.unique(np.concatenate((graph.low, graph.high)), return_inverse=True)
-    begin = None if start is None else _all_labelled(np.asarray(start, dtype=np.int64)[linked])
-    labels[linked] = _leiden(linked.size, ends.reshape(2, -1).T, graph.weight, resolution, seed, begin)
+    has_links = np.zeros(graph.n, dtype=np.bool_)
+    has_links[graph.low] = has_links[graph.high] = True
+    place = np.cumsum(has_links) - 1
+    pairs = np.column_stack((place[graph.low], place[graph.high]))
+    begin = None if start is None else _all_labelled(np.asarray(start, dtype=np.int64)[has_links])
+    labels[has_links] = _leiden(int(has_links.sum()), pairs, graph.weight, resolution, seed, begin)
     return _chambers_only(labels)
 
 

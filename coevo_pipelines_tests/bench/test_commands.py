@@ -1,0 +1,45 @@
+"""`coevo bench`: the measurements run, measure the same thing, and agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from coevo_pipelines_tests.runs import coevo
+
+
+def test_every_solver_runs_and_agrees_with_the_first(tmp_path: Path) -> None:
+    arguments = ("--edges", "20000", "--text", "20000", "--folder", str(tmp_path), "--json")
+    measured = json.loads(coevo("bench", "influence", *arguments).stdout)
+    by_name = {each["name"]: each for each in measured}
+    assert not any(each["failure"] for each in measured), measured
+    assert list(by_name) == ["coevo", "scipy", "igraph", "networkx", "map coevo", "map polars", "map duckdb"]
+    for name in ("scipy", "igraph", "networkx"):
+        assert by_name[name]["difference"] < 1e-12
+    for name in ("map polars", "map duckdb"):
+        assert by_name[name]["difference"] == 0
+    assert set(by_name["coevo"]["seconds"]) == {"load", "solve", "write"}
+    assert all(each["peak_bytes"] > 50e6 for each in measured)
+
+
+def test_a_failed_contestant_is_named_and_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "links_2000_1.parquet").write_bytes(b"no Parquet")
+    measured = json.loads(coevo("bench", "influence", "--edges", "2000", "--folder", str(tmp_path), "--json").stdout)
+    assert [each["name"] for each in measured] == ["coevo", "scipy", "igraph", "networkx"]
+    assert all(each["failure"] for each in measured)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = coevo("bench", "influence", "--folder", str(tmp_path / "absent"))
+    assert done.returncode == 2
+    assert "absent: there is no such folder" in done.stderr
+
+
+def test_a_world_is_a_lake_that_verifies(tmp_path: Path) -> None:
+    lake = str(tmp_path / "world")
+    made = coevo("bench", "world", "--works", "500", "--edges", "3000", "--days", "2", "--lake", lake)
+    assert "Done" in made.stdout
+    assert "all agree" in coevo("verify", "--lake", lake).stdout
+    again = coevo("bench", "world", "--works", "500", "--edges", "3000", "--lake", lake)
+    assert again.returncode != 0
+    assert lake in again.stderr

@@ -63,9 +63,9 @@ class Scores:
         """What a person looks for, and what it takes to get the same again."""
         return {
             "residual": self.open.residual,
-            "flow": self.open.flow,
+            "flow": float(self.open.flow),
             "guarded_residual": self.guarded.residual if self.guarded else None,
-            "guarded_flow": self.guarded.flow if self.guarded else None,
+            "guarded_flow": float(self.guarded.flow) if self.guarded else None,
             "sweeps": self.open.sweeps,
             "field_distances_sha256": self.distances.sha256,
             "betweenness_exact": bool(self.table["betweenness_is_exact"].all()),

@@ -136,20 +136,21 @@ def put_graph(
     links: Iterable[Row] = (),
     aliases: Mapping[str, str] | None = None,
     numbered: Mapping[str, int] | None = None,
+    described: Iterable[Row] = (),
 ) -> dict[str, int]:
     """Commit a day's new nodes and links without asking where they came from; the numbers of all nodes so far.
 
-    `numbered`: what the call for the day before returned.
+    `numbered`: what the call for the day before returned. `described`: works that were only named before.
     """
     day = DAY + timedelta(offset)
     given = [node(each, offset) if isinstance(each, str) else each for each in nodes]
     start = (day - date(1970, 1, 1)).days << 32
     numbers = {**(numbered or {}), **{row["node_id"]: start + place for place, row in enumerate(given)}}
     common = {"source": "arxiv", "event": "created", "event_at": at(offset), "status": "active", "topics": []}
-    described = [
+    works = [
         common | {"work_id": row["node_id"], "owner": row.get("owner")}
         | {name: row[name] for name in ("kind", "title", "created_at", "fields", "tags")}
-        for row in given
+        for row in (*given, *described)
         if not row["is_stub"]
     ]  # fmt: skip
     listed = [{name: row.get(name) for name in TABLES["citations.nodes"].polars_schema()} for row in given]
@@ -161,7 +162,7 @@ def put_graph(
         }
         for each in links
     ]  # fmt: skip
-    trace(lake, offset, {"works": described})
+    trace(lake, offset, {"works": works})
     rows: dict[str, list[Row]] = {
         "citations.nodes": [{**row, "node": numbers[row["node_id"]]} for row in listed],
         "citations.aliases": [{"id": name, "node_id": stands} for name, stands in (aliases or {}).items()],
@@ -174,7 +175,7 @@ def put_graph(
     return numbers
 
 
-def scores(lake: Lake, offset: int, column: str = "influence") -> dict[str, float]:
+def scores(lake: Lake, offset: int, column: str = "influence") -> dict[str, Any]:
     """One score by work."""
     rows = lake.scan("influence.scores", on=DAY + timedelta(offset)).select("node_id", column).collect()
     return dict(rows.iter_rows())

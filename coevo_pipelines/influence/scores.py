@@ -138,9 +138,11 @@ def both_modes(
 def teleports(graph: Graph, day: date, vouches: Flags, settings: Influence) -> tuple[Floats, Floats]:
     """Where readers start, in open and in guarded mode, each (n,)."""
     opened = np.ones(graph.n) if settings.uniform else recency(ages(graph, day), settings.tau_years)
+    # Naming costs nothing: every name that one makes up would raise what an owner's share of all starts is.
+    written = np.where(graph.works["is_stub"].to_numpy(), 0.0, opened)
     nodes, owners = graph.works["node_id"], graph.works["owner"]
     cap = settings.owner_cap
-    return opened, guarded_teleport(opened, nodes, owners, vouches, graph.source, graph.target, owner_cap=cap)
+    return opened, guarded_teleport(written, nodes, owners, vouches, graph.source, graph.target, owner_cap=cap)
 
 
 def typed_links(graph: Graph) -> Held:

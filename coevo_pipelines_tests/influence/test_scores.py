@@ -250,13 +250,16 @@ class TestGuarded:
         assert column(unowned, "guarded_inflow") == {"arxiv:1": 1, "doi:10.5/archive": 0}
 
     @pytest.mark.parametrize("works", [1, 7, 60])
-    def test_an_owner_has_two_hundredths_of_all_starts_however_many_works(self, works: int) -> None:
-        """A vouched owner floods the graph with repositories that all use one target."""
+    @pytest.mark.parametrize("made_up", [0, 1000])
+    def test_an_owner_has_two_hundredths_of_all_starts_however_many_works(self, works: int, made_up: int) -> None:
+        """A vouched owner floods the graph with repositories that all use one target, and with names of nothing."""
         papers = [f"arxiv:{n}" for n in range(200)]
         flood = [node(f"github:o/{n}", owner="github:o") for n in range(works)]
         links = [link("arxiv:0", "github:o/0")]
         links += [link(each["node_id"], "doi:10.1/x", "mentions") for each in flood[1:]]
-        graph = graph_of(*frames([*papers, "doi:10.1/x", *flood], links))
+        nothing = [stub(f"pypi:{n}") for n in range(made_up)]
+        links += [link("github:o/0", each["node_id"], "depends_on") for each in nothing]
+        graph = graph_of(*frames([*nothing, *papers, "doi:10.1/x", *flood], links))
         vouches = vouching(graph.works["node_id"], names())
         start = module.teleports(graph, DAY, vouches, UNIFORM)[1]
         share = start[-works:].sum() / start.sum()

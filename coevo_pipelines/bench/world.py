@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ from numpy.typing import NDArray
 
 from coevo_pipelines.influence.kernel import kernel
 from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.store import Lake, LakeError
+from coevo_pipelines.lake.ledger import Commit
+from coevo_pipelines.lake.store import Lake, LakeError, Snapshot
 from coevo_pipelines.windows import DAY, midnight
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ Small = NDArray[np.int32]
 Bytes = NDArray[np.int8]
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Tables = Iterator[tuple[str, "pl.DataFrame"]]
+"""Tables by name, each made when it is asked for."""
 
 CHUNK = 1_000_000
 """Rows drawn, or written as one row group, at a time."""
@@ -338,6 +342,12 @@ class _World:
     place: Small
     teams: _Teams
     references: _References
+
+    @property
+    def names(self) -> int:
+        """How many identifiers there are."""
+        starts, counts = _outside(self.shape)
+        return int(starts[-1] + counts[-1])
 
     def chance(self, what: str, of: NDArray[Any]) -> Floats:
         """A number in [0, 1) for each of `of`, the same whenever it is asked."""
@@ -767,9 +777,19 @@ def _assembled(size: int, parts: Sequence[tuple[NDArray[Any], Callable[[Ints], p
     return pl.concat(made).gather(place) if made else pl.Series([], dtype=pl.String)
 
 
+def _distinct(codes: Ints, below: int) -> tuple[Ints, Ints]:
+    """(the distinct ones in order, the place of each in those), of numbers below a bound."""
+    if codes.size < below // 8:
+        return np.unique(codes, return_inverse=True)
+    there = np.zeros(below, dtype=np.bool_)
+    there[codes] = True
+    # A table of places is a fifth of the time of sorting ten million numbers.
+    return np.flatnonzero(there), (np.cumsum(there, dtype=np.int32) - 1)[codes].astype(np.int64)
+
+
 def _names(world: _World, codes: Ints) -> pl.Series:
     """The identifiers of these numbers, as text."""
-    some, back = np.unique(codes, return_inverse=True)
+    some, back = _distinct(codes, world.names)
     work, slot = some // 3, some % 3
     kind = np.where(some < 3 * world.shape.works, world.kind[np.minimum(work, world.shape.works - 1)], 9)
     starts, _ = _outside(world.shape)
@@ -995,6 +1015,17 @@ class _Said:
     relation: Ints
     is_new: Flags
 
+    def of(self, rows: Ints) -> _Said:
+        """These rows of it alone."""
+        return _Said(
+            self.row[rows],
+            self.item[rows],
+            self.source[rows],
+            self.target[rows],
+            self.relation[rows],
+            self.is_new[rows],
+        )
+
 
 def _said(world: _World, items: _Items) -> _Said:
     """An update says all references of its repository again, and on the first one those that stand there since."""
@@ -1029,15 +1060,13 @@ def _ranges(starts: Ints, counts: Ints) -> Ints:
     return np.arange(total, dtype=np.int64) + np.repeat(starts - ends + counts, counts)
 
 
-def _traces(world: _World, items: _Items, said: _Said) -> dict[str, pl.DataFrame]:
-    return {
-        "traces.works": _works(world, items),
-        "traces.references": _reference_rows(world, items, said),
-        "traces.metrics": _metrics(world, items),
-        "traces.people": _people(world, items),
-        "traces.identities": _identities(world, items),
-        "traces.rejects": _rejects(world, items),
-    }
+def _traces(world: _World, items: _Items, said: _Said) -> Tables:
+    yield "traces.works", _works(world, items)
+    yield "traces.references", _reference_rows(world, items, said)
+    yield "traces.metrics", _metrics(world, items)
+    yield "traces.people", _people(world, items)
+    yield "traces.identities", _identities(world, items)
+    yield "traces.rejects", _rejects(world, items)
 
 
 def _frame(table: str, columns: Mapping[str, pl.Series]) -> pl.DataFrame:
@@ -1108,23 +1137,24 @@ def _fields(world: _World, work: Ints) -> pl.Series:
 
 
 def _reference_rows(world: _World, items: _Items, said: _Said) -> pl.DataFrame:
+    ends = {"source_id": _names(world, said.source), "target_id": _names(world, said.target)}
+    return _frame("traces.references", ends | _saying(world, items, said))
+
+
+def _saying(world: _World, items: _Items, said: _Said) -> dict[str, pl.Series]:
+    """The columns of references beside their two ends."""
     work = items.work[said.item]
     by_arxiv = _is_by_arxiv(world, said.row, work)
     again = world.references.second[said.row] & (world.kind[work] == PAPER)
     form = np.where(again, len(_LINKS), world.references.link[said.row])
     before, after = zip(*(text.split("{}") for text in (*(one.evidence for one in _LINKS), SAID_TWICE)), strict=True)
     evidence = _text("{}{}{}", _word(before, form), said.row - world.references.starts[work], _word(after, form))
-    return _frame(
-        "traces.references",
-        {
-            "source_id": _names(world, said.source),
-            "target_id": _names(world, said.target),
-            "relation": _word(schemas.RELATIONS, said.relation),
-            "event_at": _moments(items.at[said.item]),
-            "evidence": evidence,
-            **_provenance(items, items.page[said.item], np.where(by_arxiv, ARXIV, items.service[said.item])),
-        },
-    )
+    return {
+        "relation": _word(schemas.RELATIONS, said.relation),
+        "event_at": _moments(items.at[said.item]),
+        "evidence": evidence,
+        **_provenance(items, items.page[said.item], np.where(by_arxiv, ARXIV, items.service[said.item])),
+    }
 
 
 def _metrics(world: _World, items: _Items) -> pl.DataFrame:
@@ -1264,20 +1294,13 @@ def _created(world: _World, describing: Ints) -> Ints:
     return np.where(describing < 0, 0, by_record)
 
 
-def _citations(
-    world: _World, numbers: Ints, items: _Items, said: _Said, references: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
+def _citations(world: _World, numbers: Ints, items: _Items, said: _Said) -> Tables:
     """The tables of the stage. `numbers` holds the number of each node by identifier, -1 for none, and is filled."""
     source, target = (_represented(world, codes, items.day) for codes in (said.source, said.target))
-    resolutions = _resolutions(world, numbers, items)
-    nodes = _nodes(world, numbers, items, said, source, target)
-    links = _links_of_day(world, numbers, items, said, source, target, references)
-    return {
-        "citations.nodes": nodes,
-        "citations.aliases": _aliases(world, items.day),
-        "citations.resolutions": resolutions,
-        **links,
-    }
+    yield "citations.resolutions", _resolutions(world, numbers, items)  # looks at the nodes of earlier days
+    yield "citations.nodes", _nodes(world, numbers, items, said, source, target)
+    yield "citations.aliases", _aliases(world, items.day)
+    yield from _links_of_day(world, numbers, items, said, source, target)
 
 
 def _described(world: _World, describing: Ints) -> dict[str, pl.Series]:
@@ -1299,18 +1322,19 @@ def _nodes(world: _World, numbers: Ints, items: _Items, said: _Said, source: Int
     day = items.day
     linked = np.flatnonzero(world.link_day == day)
     gone, first_named = _let_go(world, day)
-    named = [_represented(world, 3 * items.work + items.slot, day), source, target, gone]
-    named.append(_represented(world, 3 * linked + RECORD, day))
-    new = np.unique(np.concatenate(named))
-    new = new[numbers[new] < 0]
+    appeared = _represented(world, 3 * items.work + items.slot, day)
+    unlisted = np.zeros(world.names, dtype=np.bool_)
+    for codes in (appeared, source, target, gone, _represented(world, 3 * linked + RECORD, day)):
+        unlisted[codes] = True
+    new = np.flatnonzero(unlisted & (numbers < 0))
     describing = _describing(world, new, day)
     # A stub is as old as the first reference of the day to it: an earlier one would have listed it.
-    event = np.where(describing < 0, np.iinfo(np.int64).max, _created(world, describing))
+    latest = np.iinfo(np.int64).max
+    first = np.full(world.names, latest)
     at = items.at[said.item]
     for ends, moments in ((source, at), (target, at), (gone, first_named)):
-        place = np.minimum(np.searchsorted(new, ends), max(new.size - 1, 0))
-        stubs = np.flatnonzero((new[place] == ends) & (describing[place] < 0)) if new.size else np.zeros(0, np.int64)
-        np.minimum.at(event, place[stubs], moments[stubs])
+        np.minimum.at(first, ends, moments)
+    event = np.where(describing < 0, first[new], _created(world, describing))
     node_id = _names(world, new)
     order = pl.DataFrame({"at": event, "id": node_id}).select(pl.arg_sort_by("at", "id"))["at"].to_numpy()
     rank = np.empty(new.size, dtype=np.int64)
@@ -1360,8 +1384,8 @@ def _resolutions(world: _World, numbers: Ints, items: _Items) -> pl.DataFrame:
     """Of the nodes that earlier days list, those whose work appears, or is joined to another, on the day."""
     day = items.day
     touched = np.concatenate([items.work, np.flatnonzero(world.link_day == day)])
-    codes = np.unique(3 * np.repeat(touched, 3) + np.tile(np.arange(3), touched.size))
-    codes = codes[numbers[codes] >= 0]
+    codes = 3 * np.repeat(touched, 3) + np.tile(np.arange(3), touched.size)
+    codes = np.unique(codes[numbers[codes] >= 0])
     before, now = (_represented(world, codes, when) for when in (day - 1, day))
     was_stub = _describing(world, before, day - 1) < 0
     describing = _describing(world, now, day)
@@ -1379,19 +1403,27 @@ def _resolutions(world: _World, numbers: Ints, items: _Items) -> pl.DataFrame:
     )
 
 
-def _links_of_day(
-    world: _World, numbers: Ints, items: _Items, said: _Said, source: Ints, target: Ints, references: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
+def _links_of_day(world: _World, numbers: Ints, items: _Items, said: _Said, source: Ints, target: Ints) -> Tables:
     """`citations.edges` and `citations.quarantine`: the first reference of each link, on its first day."""
-    key = (source * numbers.size + target) * len(schemas.RELATIONS) + said.relation
-    rows = np.flatnonzero(said.is_new & ~np.isin(key, key[~said.is_new]))
-    rows = rows[_firsts(key[rows], references, rows)]
-    source, target = source[rows], target[rows]
+    from coevo_pipelines.citations.graph import QUARANTINE_DAYS
+
+    key = (source * world.names + target) * len(schemas.RELATIONS) + said.relation
+    again = key[~said.is_new]
+    rows = np.flatnonzero(said.is_new & ~np.isin(key, again)) if again.size else np.arange(key.size)
+    rows = rows[_firsts(world, items, said.of(rows), key[rows])]
+    cited = _describing(world, target[rows], items.day)
+    is_late = (cited >= 0) & (_created(world, cited) > items.at[said.item[rows]] + QUARANTINE_DAYS * DAY_US)
+    for table, kept in (("citations.edges", rows[~is_late]), ("citations.quarantine", rows[is_late])):
+        yield table, _frame(table, _link_columns(world, numbers, items, said.of(kept), source[kept], target[kept]))
+
+
+def _link_columns(
+    world: _World, numbers: Ints, items: _Items, said: _Said, source: Ints, target: Ints
+) -> dict[str, pl.Series]:
+    """The columns of both tables."""
     citing, cited = (_describing(world, ends, items.day) for ends in (source, target))
-    created, at = _created(world, cited), items.at[said.item[rows]]
-    is_late = (cited >= 0) & (created > at + 30 * DAY_US)
     own = np.select([source == target, *_same_hands(world, citing, cited)], [1, 2, 3], 0)
-    columns = {
+    return _saying(world, items, said) | {
         "source": _names(world, source),
         "target": _names(world, target),
         "source_node": _series(numbers[source]),
@@ -1399,30 +1431,21 @@ def _links_of_day(
         "weight": _series((own == 0).astype(np.int64)),
         "own": _word((None, "self_loop", "same_owner", "same_authors"), own),
         "target_is_stub": _series(cited < 0),
-        "target_created_at": _moments(created),
-        "reason": _word(("target_newer_than_source",), np.zeros(rows.size, dtype=np.int64)),
-        **{
-            name: references[name].gather(rows)
-            for name in ("relation", "event_at", "evidence", "observed_at", "raw_sha256")
-        },
-    }
-    return {
-        "citations.edges": _frame("citations.edges", columns).filter(_series(~is_late)),
-        "citations.quarantine": _frame("citations.quarantine", columns).filter(_series(is_late)),
+        "target_created_at": _moments(_created(world, cited)),
+        "reason": _word(("target_newer_than_source",), np.zeros(source.size, dtype=np.int64)),
     }
 
 
-def _firsts(key: Ints, references: pl.DataFrame, rows: Ints) -> Ints:
+def _firsts(world: _World, items: _Items, said: _Said, key: Ints) -> Ints:
     """Places of one row a key: the first by moment and then by what it says."""
     import polars as pl
 
-    keys = pl.Series("key", key)
-    double = keys.is_duplicated().to_numpy()
+    double = pl.Series(key).is_duplicated().to_numpy()
     place = np.flatnonzero(double)
+    doubles = _reference_rows(world, items, said.of(place)).with_columns(key=key[place], place=place)
     order = ["key", "event_at", "source_id", "target_id", "evidence", "source", "raw_sha256"]
-    doubles = references[rows[place]].with_columns(keys.gather(place), place=place).sort(order)
-    kept = doubles.unique(subset="key", keep="first", maintain_order=True)["place"].to_numpy()
-    return np.concatenate([np.flatnonzero(~double), kept])
+    kept = doubles.sort(order).unique(subset="key", keep="first", maintain_order=True)["place"].to_numpy()
+    return np.sort(np.concatenate([np.flatnonzero(~double), kept]))
 
 
 def _same_hands(world: _World, citing: Ints, cited: Ints) -> tuple[Flags, Flags]:
@@ -1446,57 +1469,79 @@ def _same_hands(world: _World, citing: Ints, cited: Ints) -> tuple[Flags, Flags]
 
 
 def days(shape: Shape) -> Iterator[Day]:
-    """The world day by day. The same shape gives the same tables, on any number of threads."""
+    """The world day by day. The same shape gives the same tables, on any number of threads.
+
+    Nine in ten references become an edge (eight in a world of a few thousand works, where the same few works are
+    found again and again); a quarter of the edges end at a stub, one in forty at the same hands. `write` needs
+    half the memory, for here all tables of a day are held at once.
+    """
+    for day, observed_until, tables in _days(shape):
+        made = dict(tables)
+        traces, citations = (
+            {name: frame for name, frame in made.items() if schemas.table(name).stage == stage}
+            for stage in ("traces", "citations")
+        )
+        yield Day(day, traces, citations, observed_until)
+
+
+def _days(shape: Shape) -> Iterator[tuple[date, datetime, Tables]]:
+    """(day, when the last of it was observed, its tables: all of them have to be asked for before the next day)."""
     world = _draw(shape)
-    _, outside = _outside(shape)
-    numbers = np.full(3 * shape.works + int(outside.sum()), -1, dtype=np.int64)
+    numbers = np.full(world.names, -1, dtype=np.int64)
     for day in range(shape.days):
         items = _items(world, day)
         said = _said(world, items)
-        traces = _traces(world, items, said)
-        citations = _citations(world, numbers, items, said, traces["traces.references"])
         latest = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(items.page_observed.max()))
-        yield Day(shape.date_of(day), traces, citations, latest)
+        tables = chain(_traces(world, items, said), _citations(world, numbers, items, said))
+        yield shape.date_of(day), latest, tables
 
 
 def write(lake: Lake, shape: Shape, tell: Callable[[str], None]) -> Summary:
     """Write the world as a lake of its own, through the ledger. `tell` is given a line a day.
 
     Every commit carries the inputs that the stage itself would name (raw answers there are none), and says in its
-    note what it was made of. Raises LakeError where there is a lake already.
+    note what it was made of. One table is in memory at a time; the references of the opening, and what sorting them
+    takes, set the peak: 5 GB and 1 to 2 minutes for a million works with ten million references, and ten times as
+    much for ten times as many. Raises LakeError where there is a lake already.
     """
-    from coevo_pipelines.citations.assets import INPUTS, STATE
-
     if lake.world or lake.ledger.file.exists():
-        raise LakeError(
-            f"{lake.root} already holds a lake ({lake.world or 'unclaimed'}): choose another folder with --lake"
-        )
+        held = lake.world or "unclaimed"
+        raise LakeError(f"{lake.root} already holds a lake ({held}): choose another folder with --lake")
     lake.claim(world=WORLD, start_date=shape.first_day.isoformat(), history_from=shape.history_from.isoformat())
     note = f"synthetic: works={shape.works} edges={shape.edges} days={shape.days} seed={shape.seed}"
-    rows: dict[str, int] = {}
-    partitions, size = 0, 0
+    commits: list[Commit] = []
     began = time.perf_counter()
-    for made in days(shape):
-        for stage, frames in (("traces", made.traces), ("citations", made.citations)):
-            snapshot = lake.snapshot()
-            if stage == "traces":
-                for source in schemas.SOURCES:
-                    snapshot.files(f"scrapes.{source}", on=made.day)
-                until: datetime | None = made.observed_until
-            else:
-                for name in INPUTS:
-                    snapshot.files(name, upto=made.day)
-                for name in STATE:
-                    snapshot.files(name, upto=made.day - DAY)
-                until = snapshot.observed_until()
-            for name in list(frames):
-                frame = frames.pop(name)  # the opening of a large world is most of the memory: let each go
-                written = lake.write(name, made.day, frame, inputs=snapshot.inputs, observed_until=until, note=note)
-                rows[name] = rows.get(name, 0) + written.commit.rows
-                partitions, size = partitions + 1, size + written.commit.bytes
-        seconds = time.perf_counter() - began
-        tell(f"{made.day}: {sum(rows.values()):,} rows, {size / 1e6:,.1f} MB, {seconds:.0f} s")
-    return Summary(partitions, rows, size, time.perf_counter() - began)
+    for day, observed_until, tables in _days(shape):
+        read: dict[str, Snapshot] = {}
+        for name, frame in tables:
+            stage = schemas.table(name).stage
+            snapshot = read.get(stage) or read.setdefault(stage, _read(lake, stage, day))
+            until = observed_until if stage == "traces" else snapshot.observed_until()
+            written = lake.write(name, day, frame, inputs=snapshot.inputs, observed_until=until, note=note)
+            commits.append(written.commit)
+            del frame  # before the next one is made
+        rows, size = sum(commit.rows for commit in commits), sum(commit.bytes for commit in commits)
+        tell(f"{day}: {rows:,} rows, {size / 1e6:,.1f} MB, {time.perf_counter() - began:.0f} s")
+    total: dict[str, int] = {}
+    for commit in commits:
+        total[commit.table] = total.get(commit.table, 0) + commit.rows
+    return Summary(len(commits), total, sum(commit.bytes for commit in commits), time.perf_counter() - began)
+
+
+def _read(lake: Lake, stage: str, day: date) -> Snapshot:
+    """A snapshot of which everything was read that the stage reads for the day."""
+    from coevo_pipelines.citations.assets import INPUTS, STATE
+
+    snapshot = lake.snapshot()
+    if stage == "traces":
+        for source in schemas.SOURCES:
+            snapshot.files(f"scrapes.{source}", on=day)
+    else:
+        for name in INPUTS:
+            snapshot.files(name, upto=day)
+        for name in STATE:
+            snapshot.files(name, upto=day - DAY)
+    return snapshot
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ def rare(tmp_path_factory: pytest.TempPathFactory) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in RARE.items():
             patch.setattr(world, name, value)
-        return make(tmp_path_factory.mktemp("rare") / "lake", world.Shape(1_000, 8_000, 6, 2))
+        return make(tmp_path_factory.mktemp("rare") / "lake", world.Shape(1_000, 8_000, 6, 11))
 
 
 @pytest.fixture(params=["usual", "rare"])
@@ -247,6 +247,8 @@ def test_every_table_fits_the_registry(usual: Made) -> None:
         for name, frame in (made.traces | made.citations).items():
             assert dict(frame.schema) == TABLES[name].polars_schema()
             assert not violations(TABLES[name], frame), name
+            written = pl.read_parquet(usual.lake.path(name, made.day), hive_partitioning=False)
+            assert_frame_equal(conform(TABLES[name], frame, ""), written)
         assert set(made.traces) == set(TRACES)
         assert set(made.citations) == set(assets.TABLES)
         seen = pl.concat([frame["observed_at"] for frame in made.traces.values()])
@@ -296,6 +298,8 @@ def test_a_world_has_the_shares_that_it_states(usual: Made) -> None:
     assert 0.2 < average(edges["target_is_stub"]) < 0.4
     assert 0.01 < average(edges["weight"] == 0) < 0.08
     assert 0.6 < edges.height / references.height < 0.97
+    lists = references.filter(pl.col("source") == "openalex").group_by("source_id").len()["len"].to_numpy()
+    assert 0.7 < lists.std() / lists.mean() < 2  # lengths spread: evenly cut lists would give a tenth of that
     daily = works.filter(pl.col("date") > shape.first_day).group_by("date").len()["len"]
     assert 15 < average(daily) < 60
 

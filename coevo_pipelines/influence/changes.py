@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import polars as pl
 
-from coevo_pipelines.influence.chambers import match
+SHARES = ("influence", "inflow", "guarded_influence", "guarded_inflow", "traffic")
+"""Scores of which works that became one have together what they had apart, and a work that is not there has 0."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Changes:
 
     scores: pl.DataFrame
     """node_id, before, after, change, rank_before, rank_after of every work of either day; the largest change first.
-    `before` is null for a new work, `after` for one that is gone."""
+    `before` is null for a new work, `after` for one that is gone, and each where the score is not defined. `change`
+    counts those as 0 where the score is a share or a count, else it is null."""
     renamed: Mapping[str, str]
     """Works of the earlier day that another one stands for now. Their scores are compared as that one's."""
     new_links: pl.DataFrame
@@ -41,7 +42,8 @@ class Changes:
     lost_links: pl.DataFrame
     """Of links that only the earlier day has, under today's identifiers."""
     chambers: pl.DataFrame
-    """chamber_id, event, origins, size of each chamber of the later day (see `chambers.match`)."""
+    """chamber_id, event, origins, size of each chamber of the later day. Its id says whether it is an earlier one; what
+    else it comes from goes by the rules of `chambers.match`."""
     ended: Mapping[str, str | None]
     """Chambers of the earlier day that nothing carries on, and where most of their works are now."""
 
@@ -55,7 +57,7 @@ def compare(before: Day, after: Day, score: str = "influence") -> Changes:
         raise ValueError(f"{before.day} is not before {after.day}")
     today = after.aliases.filter(pl.col("id") != pl.col("canonical"))
     renamed = dict(today.join(before.scores, left_on="id", right_on="node_id").select("id", "canonical").iter_rows())
-    chambers, ended = _chambers(before, after, renamed)
+    chambers, ended = _chambers(_mapped_seats(before.lattice, today), _seats(after.lattice))
     earlier = _links(_mapped(before.edges, today))
     later = _links(after.edges)
     return Changes(
@@ -77,15 +79,24 @@ def _moves(before: pl.DataFrame, after: pl.DataFrame, score: str) -> pl.DataFram
         return frame.select("node_id", pl.col(score).alias(when), rank)
 
     joined = ranked(before, "before").join(ranked(after, "after"), on="node_id", how="full", coalesce=True)
-    change = pl.col("after").fill_null(0.0) - pl.col("before").fill_null(0.0)
-    moves = joined.select("node_id", "before", "after", "rank_before", "rank_after", change=change)
-    return moves.sort(pl.col("change").abs(), "node_id", descending=[True, False])
+    values = [pl.col("after"), pl.col("before")]
+    if _adds_up(after, score):
+        values = [value.fill_null(0) for value in values]
+    moves = joined.select("node_id", "before", "after", "rank_before", "rank_after", change=values[0] - values[1])
+    return moves.sort(pl.col("change").abs(), "node_id", descending=[True, False], nulls_last=True)
 
 
 def _mapped_scores(scores: pl.DataFrame, today: pl.DataFrame, score: str) -> pl.DataFrame:
-    """Works that became one have together what they had apart."""
-    renamed = _rename(scores.select("node_id", score), today, "node_id")
-    return renamed.group_by("node_id").agg(pl.col(score).sort().sum())
+    """Of works that became one: what they had together, or where a score does not add up, that of the one whose name
+    it has now, or else of the first by name."""
+    renamed = _rename(scores.select("node_id", score, was="node_id"), today, "node_id")
+    ordered = renamed.sort("node_id", pl.col("was") != pl.col("node_id"), "was")
+    together = pl.col(score).sort().sum() if _adds_up(scores, score) else pl.col(score).first()
+    return ordered.group_by("node_id").agg(together)
+
+
+def _adds_up(scores: pl.DataFrame, score: str) -> bool:
+    return score in SHARES or scores.schema[score].is_integer()
 
 
 def _mapped(edges: pl.DataFrame, today: pl.DataFrame) -> pl.DataFrame:
@@ -101,20 +112,44 @@ def _links(edges: pl.DataFrame) -> pl.DataFrame:
     return edges.group_by(_LINK).agg(pl.col("weight").min())
 
 
-def _chambers(before: Day, after: Day, renamed: Mapping[str, str]) -> tuple[pl.DataFrame, Mapping[str, str | None]]:
-    seats = after.lattice.sort("node_id")
-    names = seats["chamber_id"].drop_nulls().unique().sort()
-    codes = seats["chamber_id"].replace_strict(names, np.arange(len(names)), default=-1, return_dtype=pl.Int64)
-    matching = match(after.day, seats["node_id"].to_list(), codes.fill_null(-1).to_numpy(), before.lattice, renamed)
-    # `match` hands out ids of its own to what it does not recognise: the lake's are the ones to show.
-    known_as = dict(zip(matching.ids, names, strict=True))
-    frame = pl.DataFrame(
-        {
-            "chamber_id": names,
-            "event": pl.Series(matching.events, dtype=pl.String),
-            "origins": pl.Series([list(origins) for origins in matching.origins], dtype=pl.List(pl.String)),
-            "size": pl.Series([int((codes == code).sum()) for code in range(len(names))], dtype=pl.Int64),
-        }
+def _seats(lattice: pl.DataFrame) -> pl.DataFrame:
+    return lattice.select("chamber_id", "node_id").drop_nulls().unique()
+
+
+def _mapped_seats(lattice: pl.DataFrame, today: pl.DataFrame) -> pl.DataFrame:
+    return _seats(_rename(lattice.select("chamber_id", "node_id"), today, "node_id"))
+
+
+def _chambers(before: pl.DataFrame, after: pl.DataFrame) -> tuple[pl.DataFrame, Mapping[str, str | None]]:
+    """Not `chambers.match`: between days far apart a chamber may have the id of one that it shares little with."""
+    size_then, size_now = (dict(seats.group_by("chamber_id").len().iter_rows()) for seats in (before, after))
+    shared = before.join(after, on="node_id", suffix="_now").group_by("chamber_id", "chamber_id_now").len()
+    common = shared.filter(pl.col("len") >= 2).sort(
+        "len", "chamber_id", "chamber_id_now", descending=[True, False, False]
     )
-    ended = {chamber: known_as.get(into) if into else None for chamber, into in matching.ended.items()}
-    return frame, ended
+    into: dict[str, str] = {}
+    absorbed: dict[str, list[str]] = {}
+    parents: dict[str, set[str]] = {}
+    for then, now, both in common.iter_rows():
+        went, came = 2 * both > size_then[then], 2 * both > size_now[now]
+        if went:
+            into[then] = now
+            if then not in size_now:
+                absorbed.setdefault(now, []).append(then)
+        if went or came:
+            parents.setdefault(now, set()).add(then)
+    rows = []
+    for name in sorted(size_now):
+        own = [name] if name in size_then else []
+        if name in absorbed:
+            told = ("merged", own + sorted(absorbed[name]))
+        elif own:
+            told = ("continued", own)
+        else:
+            told = ("split", sorted(parents[name])) if name in parents else ("appeared", [])
+        rows.append((name, *told, size_now[name]))
+    schema = pl.Schema(
+        {"chamber_id": pl.String(), "event": pl.String(), "origins": pl.List(pl.String()), "size": pl.Int64()}
+    )
+    ended = {name: into.get(name) for name in sorted(size_then) if name not in size_now}
+    return pl.DataFrame(rows, schema, orient="row"), ended

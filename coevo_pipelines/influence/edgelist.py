@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
+    Packed = NDArray[np.int64]
 
-BATCH = 1 << 20
+BATCH = 1 << 18
 LARGEST_GROUP = 1 << 24
-"""Rows of a row group up to which a file is streamed: two groups are in memory at a time."""
+"""Rows of a row group up to which a file is streamed: four groups are in memory at a time."""
 MOST_ROWS_KEPT = 100_000_000
 """Up to here (0.8 GB) a streamed file is kept in memory for the sweeps after the first."""
+SMALL_FILE = 50_000
+"""Bytes up to which nothing is compiled: the compiler takes memory too."""
+AGAINST_TIME = 0.005
+"""With a larger share of links against the numbers' order, a streamed file may have to be put in order first."""
 CSV_BLOCK = 1 << 24
 HEAVIEST = 1e100
 """Weights up to here can be added up without overflow."""
@@ -101,22 +106,57 @@ def read(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> EdgeL
 def memory(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> int:
     """About how many bytes `read` and a solve take at most, from the files' sizes and row counts.
 
-    Raises EdgeListError as `read` does.
+    The factors are measured, with something to spare. Raises EdgeListError as `read` does.
     """
     used = _used(edges, dated)
-    listed = 0 if nodes is None else _held_memory(nodes, ["id"], [])
     if nodes is None and not used and (streamed := stream(edges)) is not None:
         rows = _group_rows(_footer(edges))
-        return 300_000_000 + 40 * streamed.n + 60 * max(rows) + 8 * min(sum(rows), MOST_ROWS_KEPT)
-    return 300_000_000 + listed + _held_memory(edges, ["source", "target"], used)
+        together = sum(sorted(rows)[-4:])  # in memory at once: one is swept, one waits, two are decoded
+        needed = 40 * streamed.n + 22 * together + 8 * min(sum(rows), MOST_ROWS_KEPT)
+        if streamed.against > AGAINST_TIME and sum(rows) <= MOST_ROWS_KEPT:
+            needed += 60_000_000 + 30 * sum(rows)  # to put it in order
+    else:
+        needed = _held_memory(edges, ["source", "target"], used)
+        if nodes is not None:
+            _columns(nodes, ("id",))
+            needed += _held_memory(nodes, ["id"], [])
+    return needed + (200_000_000 if edges.stat().st_size <= SMALL_FILE else 350_000_000)
 
 
-def _held_memory(path: Path, identifiers: list[str], used: list[str]) -> int:
+def _held_memory(path: Path, names: list[str], used: list[str]) -> int:
+    """Of links, or of a list of works, if half of all identifiers in links are new ones."""
     if path.suffix == ".csv":
-        return 6 * path.stat().st_size
-    footer = _footer(path)
-    each = 55 if _integers(footer, identifiers) else 95
-    return int(footer.num_rows * (each * len(identifiers) + 30 * len(used)))
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            start = stream.read(1 << 20)
+        rows = size * start.count(b"\n") // max(len(start), 1)
+        works = 60 * rows + 5 * size // len(names) + min(6 * size, 100_000_000)
+    else:
+        footer = _footer(path)
+        rows = footer.num_rows
+        if _integers(footer, names):
+            works = 120 * min(rows, _span(footer, names))
+        else:
+            works = 60 * rows + 5 * _text_bytes(footer, names) // len(names)
+    return int(rows * (45 + 30 * len(used)) + works)
+
+
+def _text_bytes(footer: Any, names: list[str]) -> int:
+    columns = [footer.row_group(group).column(place) for group, place in np.ndindex(*_shape(footer))]
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema in names)
+
+
+def _span(footer: Any, names: list[str]) -> int:
+    """How many integers lie between the least and the greatest; the most there are if that is not known."""
+    columns = [footer.row_group(group).column(place) for group, place in np.ndindex(*_shape(footer))]
+    found = [column.statistics for column in columns if column.path_in_schema in names]
+    if not found or any(each is None or not each.has_min_max for each in found):
+        return 1 << 64
+    return int(max(each.max for each in found) - min(each.min for each in found)) + 1
+
+
+def _shape(footer: Any) -> tuple[int, int]:
+    return footer.num_row_groups, footer.num_columns
 
 
 def _used(edges: Path, dated: bool) -> list[str]:
@@ -148,11 +188,12 @@ def stream(edges: Path) -> Streamed | None:
         return None
     try:
         with pq.ParquetFile(edges) as file:
-            backwards = _newer_use_older(file, len(bounds) // 2)
+            older = _to_older(file, len(bounds) // 2)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(edges, error) from error
+    backwards = older >= 0.5
     groups = range(len(bounds)) if ascending != backwards else range(len(bounds))[::-1]
-    return Streamed(n, edges, tuple(groups), backwards)
+    return Streamed(n, edges, tuple(groups), backwards, min(older, 1 - older))
 
 
 def _footer(path: Path) -> Any:
@@ -199,10 +240,10 @@ def _bounds(footer: Any) -> list[tuple[int, int, int, int]] | None:
     return bounds
 
 
-def _newer_use_older(file: Any, group: int) -> bool:
-    """True when most links of a row group lead from a higher number to a lower one."""
+def _to_older(file: Any, group: int) -> float:
+    """The share of a row group's links that lead from a higher number to a lower one."""
     table = file.read_row_group(group, columns=["source", "target"])
-    return bool((table.column("target").to_numpy() <= table.column("source").to_numpy()).mean() >= 0.5)
+    return float((table.column("target").to_numpy() <= table.column("source").to_numpy()).mean())
 
 
 def _columns(path: Path, needed: tuple[str, ...]) -> list[str]:
@@ -320,11 +361,10 @@ class _Reader:
         known = numbering.size
         if known > MOST_WORKS:
             raise EdgeListError(f"{self.edges}: {known:,} works; at most {MOST_WORKS:,} fit")
+        born = self._born(known, listed, listed_dates)
         ids, final = numbering.finish()
         if self.csv:
             ids, final = _as_integers(ids, final)
-        source, target = (_concatenated(parts) for parts in (self.sources, self.targets))
-        born = self._born(known, source, target, listed, listed_dates)
         if born is not None:
             ordered = np.empty_like(born)
             ordered[final] = born
@@ -332,13 +372,9 @@ class _Reader:
             self.counts.undated = int((born == UNDATED).sum())
         # Relations too are numbered by their names alone, not in the order in which they came.
         relations = tuple(sorted(self.relations))
-        place = np.array([relations.index(name) for name in self.relations], dtype=np.int64)
-        relation: Integers | int = place[_concatenated(self.kinds)] if self.kinds else 0
+        packed = self._packed(final, np.array([relations.index(name) for name in self.relations], dtype=np.int64))
         weight = np.concatenate(self.weights) if self.weights else None
-        packed = pack(final[source], final[target], relation)
-        for parts in (self.sources, self.targets, self.kinds, self.dates, self.weights):
-            parts.clear()
-        del source, target, relation
+        self.weights.clear()
         if listed is not None:
             self.counts.listed = int(np.unique(listed).size)
             self.counts.repeated = listed.size - self.counts.listed
@@ -346,6 +382,17 @@ class _Reader:
         rejects = pl.concat(self.rejects).sort("row", "reason") if self.rejects else _no_rejects()
         links = hold(known, packed, weight)
         return EdgeList(ids, links, born, relations, self.counts, rejects)
+
+    def _packed(self, final: Integers, final_kind: Integers) -> Packed:
+        """The links by final numbers; what was read of them is used up."""
+        packed = np.empty(self.counts.links, dtype=np.int64)
+        end = packed.size
+        while self.sources:
+            source, target = self.sources.pop(), self.targets.pop()
+            kind = final_kind[self.kinds.pop()] if self.kinds else 0
+            packed[end - source.size : end] = pack(final[source], final[target], kind)
+            end -= source.size
+        return packed
 
     def _take(self, batch: pl.DataFrame) -> None:
         rows = np.arange(self.counts.rows + 1, self.counts.rows + 1 + batch.height)
@@ -365,9 +412,9 @@ class _Reader:
             self.weights.append(batch["weight"].to_numpy())
         if "event_at" in self.used:
             self.dates.append(self._dates(batch["event_at"], str(self.edges), UNREADABLE_DATE))
-        if self.numbering is not None:
-            self.sources.append(self.numbering.add(batch["source"]).astype(np.int32))
-            self.targets.append(self.numbering.add(batch["target"]).astype(np.int32))
+        for parts, name in ((self.sources, "source"), (self.targets, "target")):
+            numbers = self.numbering.add(batch[name]) if self.numbering else np.empty(0, dtype=np.int64)
+            parts.append(numbers.astype(np.int32))
 
     def _identifiers(self, column: pl.Series, from_text: bool) -> pl.Series:
         """As text or 64-bit integers, of the same type as all before; the empty text is no identifier."""
@@ -447,20 +494,17 @@ class _Reader:
             self._reject_fields(csv.bad_rows, OF_THE_LIST)
         return _concatenated(numbers), _concatenated(dates) if dates else None
 
-    def _born(
-        self, n: int, source: Integers, target: Integers, listed: Integers | None, listed_dates: Integers | None
-    ) -> Integers | None:
+    def _born(self, n: int, listed: Integers | None, listed_dates: Integers | None) -> Integers | None:
         if listed_dates is None and not self.dates:
             return None
-        born = np.full(n, UNDATED, dtype=np.int64)
-        if self.dates:
-            # A work is as old as its own first link, or, where it uses nothing, as the first link to it.
-            _earliest(born, source, _concatenated(self.dates))
-            named = np.full(n, UNDATED, dtype=np.int64)
-            _earliest(named, target, _concatenated(self.dates))
-            born = np.where(born == UNDATED, named, born)
+        # A work is as old as its own first link, or, where it uses nothing, as the first link to it.
+        own, named, given = (np.full(n, UNDATED, dtype=np.int64) for _ in range(3))
+        while self.dates:
+            date = self.dates.pop()
+            _earliest(own, self.sources[len(self.dates)], date)
+            _earliest(named, self.targets[len(self.dates)], date)
+        born = np.where(own == UNDATED, named, own)
         if listed is not None and listed_dates is not None:
-            given = np.full(n, UNDATED, dtype=np.int64)
             _earliest(given, listed, listed_dates)
             born = np.where(given == UNDATED, born, given)
         return born

@@ -17,6 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LARGE = 30_000
 """Elements of the largest array from which on compiling pays."""
+OFTEN = 20
+"""Compiling pays too once so many arrays of that size, or more smaller ones, have gone through a function."""
 
 
 def kernel(function: F) -> F:
@@ -31,9 +33,15 @@ def kernel(function: F) -> F:
 
         return numba.njit(cache=True, nogil=True)(function)
 
+    done = 0
+
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
+        nonlocal done
         largest = max((given.size for given in arguments if isinstance(given, np.ndarray)), default=0)
-        return (compiled() if largest > LARGE else function)(*arguments)
+        if largest > LARGE or done > OFTEN * LARGE:
+            return compiled()(*arguments)
+        done += largest
+        return function(*arguments)
 
     return call  # type: ignore[return-value]

@@ -32,6 +32,8 @@ MOST_WORKS = 1 << WORK_BITS
 MOST_RELATIONS = 1 << RELATION_BITS
 CHUNK = 1 << 22
 """Links handed out at a time: 32 MB."""
+PIECE = 1 << 20
+"""Links worked on at a time where several arrays are made of them."""
 READERS = 2
 """Row groups decoded side by side, while the one before is being swept."""
 MOST_MOVES = 64
@@ -134,9 +136,9 @@ def hold(n: int, packed: Packed, weight: Floats | None = None) -> Held:
     duplicates = packed.size - int(keep.sum())
     loops = np.zeros(packed.size, dtype=bool)
     backward = 0
-    for start in range(0, packed.size, CHUNK):
-        source, target, _ = unpack(packed[start : start + CHUNK])
-        np.equal(source, target, out=loops[start : start + CHUNK])
+    for start in range(0, packed.size, PIECE):
+        source, target, _ = unpack(packed[start : start + PIECE])
+        np.equal(source, target, out=loops[start : start + PIECE])
         backward += int((target > source).sum())
     self_loops = int((loops & keep).sum())
     if duplicates or self_loops:
@@ -152,8 +154,8 @@ def hold(n: int, packed: Packed, weight: Floats | None = None) -> Held:
 def _reordered(n: int, packed: Packed, weight: Floats, dropped: Dropped) -> Held:
     first = np.searchsorted(packed, np.arange(n + 1) << SOURCE_SHIFT)
     position = _users_first(first, packed >> RELATION_BITS & (MOST_WORKS - 1))
-    for start in range(0, packed.size, CHUNK):
-        part = packed[start : start + CHUNK]
+    for start in range(0, packed.size, PIECE):
+        part = packed[start : start + PIECE]
         source, target, relation = unpack(part)
         part[:] = pack(position[source], position[target], relation)
     if weight.size:
@@ -203,7 +205,7 @@ def _users_first(first: Integers, target: Integers) -> Integers:
 class Streamed:
     """Links in a Parquet file of dense work numbers whose row groups follow each other in order of source.
 
-    Only one row group and the next one are in memory, and what `kept` may keep for the sweeps after the first.
+    Only a few row groups at a time are in memory, and what `kept` may keep for the sweeps after the first.
     Self-loops and duplicates are still in there.
     """
 
@@ -213,6 +215,8 @@ class Streamed:
     """Row groups in visiting order."""
     backwards: bool
     """True: from the highest source to the lowest."""
+    against: float = 0.0
+    """Share of links, in one row group, that lead to a source which is visited before."""
     keep: bool = False
     """Keep all chunks once they are read: 8 bytes a link."""
     position: None = None

@@ -45,12 +45,13 @@ class Numbering:
         found = 0
         while done < first.size:
             if 2 * self.size >= self.table.shape[0]:
-                self.table = _moved(self.table, _empty(4 * self.table.shape[0]))
+                self.table = _moved(self.table, _empty(2 * self.table.shape[0]))
             done, known = _number(first, second, done, self.size, self.table, numbers, fresh, found)
             found += known - self.size
             self.size = known
         if found:
-            self.parts.append(identifiers.gather(pl.Series(fresh[:found])))
+            # By way of Arrow: what Polars gathers keeps all of the text alive that it was gathered from.
+            self.parts.append(pl.Series(identifiers.gather(pl.Series(fresh[:found])).to_arrow()))
         return numbers
 
     def finish(self) -> tuple[pl.Series, Integers]:

@@ -118,7 +118,8 @@ def solve(
         if left <= tolerance:
             break
         if sweep == MOST_SWEEPS or left > give_up_above:
-            raise NotConverged(f"residual {left:.1e} after {sweep} sweep(s), asked for {tolerance:.1e}")
+            asked = f"asked for {tolerance:.1e}; less damping takes fewer"
+            raise NotConverged(f"residual {left:.1e} after {sweep} sweep(s), {asked}")
     assert dropped is not None
     if links.position is not None:
         score, linked = score[links.position], linked[links.position]

@@ -120,15 +120,16 @@ def described_works(works: Table, people: Table, canonical: Table) -> Table:
     node_id; work_id and source of that description, and its kind, title, owner, fields, tags, topics; created_at
     of the first trace under any of its names; authors as in `author_sets`, null where the description has none.
     """
-    works = with_canonical(works, canonical, "work_id", "node_id")
-    own = (works.work_id != works.node_id).cast("int8")
+    key = ["work_id", "source", "event_at", "date"]
+    described = works.select(*key, "raw_sha256", "created_at")  # no more: what a window sorts should be narrow
+    described = with_canonical(described, canonical, "work_id", "node_id")
     place = ibis.row_number().over(
         group_by="node_id",
-        order_by=[own, _.event_at.desc(), _.date.desc(), _.source, _.work_id, _.raw_sha256],
+        order_by=[_.work_id != _.node_id, _.event_at.desc(), _.date.desc(), _.source, _.work_id, _.raw_sha256],
     )
-    appeared = works.group_by("node_id").agg(appeared_at=_.created_at.min())
-    best = works.mutate(own=own).mutate(place=place).filter(_.place == 0)
-    best = best.join(appeared, "node_id")
+    appeared = described.group_by("node_id").agg(appeared_at=_.created_at.min())
+    best = described.mutate(place=place).filter(_.place == 0).select(*key, "node_id")
+    best = works.join(best, key).join(appeared, "node_id")
     authors = author_sets(people)
     joined = best.left_join(authors, (best.work_id == authors.work_id) & (best.source == authors.source))
     return joined.select(

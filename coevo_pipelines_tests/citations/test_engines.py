@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from coevo_pipelines.citations import asof, graph
 from coevo_pipelines.citations.assets import TABLES as CITATIONS
-from coevo_pipelines.citations.assets import compute
+from coevo_pipelines.citations.assets import citation_assets, compute
 from coevo_pipelines.influence import people
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.engine import DUCKDB, Engine
 from coevo_pipelines.lake.store import Lake, Snapshot
-from coevo_pipelines.settings import Settings
+from coevo_pipelines.settings import Settings, load_settings
 from coevo_pipelines_tests.citations.sail import sail
 from coevo_pipelines_tests.citations.world import DAYS as WORLD_DAYS
 from coevo_pipelines_tests.citations.world import write_world
@@ -51,6 +53,10 @@ def as_of(snapshot: Snapshot, day: date, where: str) -> Mapping[str, pl.DataFram
         return {**frames, "people": carried.sort("person_id")}
 
 
+def materializations(result: dg.ExecuteInProcessResult) -> list[dg.AssetMaterialization]:
+    return [event.materialization for event in result.get_asset_materialization_events()]
+
+
 def assert_same(one: Mapping[str, pl.DataFrame], other: Mapping[str, pl.DataFrame]) -> None:
     assert one.keys() == other.keys()
     for name in one:
@@ -65,6 +71,25 @@ def test_the_sample(sample: Settings, sail: str, day: date) -> None:
     for name, frame in made.items():
         assert_frame_equal(frame, snapshot.scan(name, on=day).drop("date").collect(), check_exact=True)
     assert_same(as_of(snapshot, day, DUCKDB), as_of(snapshot, day, sail))
+
+
+def test_the_setting_reaches_the_asset(sample: Settings, sail: str, tmp_path: Path) -> None:
+    """A day made again by the other engine, on a copy of the lake: the same bytes, so that nothing changes."""
+    shutil.copytree(sample.lake_root, tmp_path / "lake", ignore=shutil.ignore_patterns(".dagster"))
+    settings = load_settings(lake=tmp_path / "lake", engine=sail)
+    kept: list[str] = []
+
+    class Watched(Engine):
+        def __init__(self, snapshot: Snapshot, where: str = DUCKDB) -> None:
+            kept.append(where)
+            super().__init__(snapshot, where)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("coevo_pipelines.lake.engine.Engine", Watched)
+        result = dg.materialize([citation_assets(settings)], partition_key=DAYS[2].isoformat())
+    assert kept == [sail]
+    made = {event.asset_key.path[-1]: event.metadata["changed"].value for event in materializations(result)}
+    assert made == dict.fromkeys((name.partition(".")[2] for name in CITATIONS), False)
 
 
 def test_two_days_of_a_dirty_world(tmp_path: Path, sail: str) -> None:

@@ -42,6 +42,7 @@ def world(
     \b
     Example:
       coevo bench world --works 100000 --edges 1000000 --lake /tmp/world
+      coevo bench stages --lake /tmp/world
     """
     from coevo_pipelines.bench.world import Shape, write
     from coevo_pipelines.lake.store import Lake
@@ -50,6 +51,40 @@ def world(
     summary = write(Lake(lake.resolve()), Shape(works, edges, days, seed), lambda line: say(f"  {line}", error=True))
     say(str(summary))
     say(f"Done: {lake}", style="bold green")
+
+
+@bench.command()
+def stages(
+    lake: Annotated[
+        Path, typer.Option("--lake", help="A lake with traces and citations, such as `bench world` makes.")
+    ],
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time every stage after citations on a lake, day by day, committing what it makes as a run would."""
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.stages import run
+    from coevo_pipelines.lake.store import Lake
+    from coevo_pipelines.options import existing_lake, settings_of
+    from coevo_pipelines.terminal import json_out, rows_table, say
+
+    settings = settings_of(lake, None)
+    store = Lake(existing_lake(settings))
+    timed = list(run(store, settings, lambda line: say(f"  {line}", style="dim", error=True)))
+    if as_json:
+        json_out([asdict(each) for each in timed])
+    else:
+        rows_table(
+            ("stage", "day", "seconds", "peak GB", "rows"),
+            [
+                (
+                    each.stage, str(each.day), f"{each.seconds:.1f}", f"{each.peak_bytes / 1e9:.2f}",
+                    ", ".join(f"{name.partition('.')[2]} {count:,}" for name, count in each.rows.items()),
+                )
+                for each in timed
+            ],
+        )  # fmt: skip
 
 
 @bench.command()

@@ -43,6 +43,12 @@ _COMMITS_COMMENTS = {
     "file": "path inside the lake",
 }
 
+_WORLDS = {
+    "sample": "the bundled sample, partly composed: not for citing",
+    "live": "the live services",
+    "synthetic": "made up for measuring: no work in it exists",
+}
+
 # The graph as it stands at the end of `day`: nodes that another one stands for are left out, the ends of edges
 # replaced by what stands for them by then; links to targets that turned out to be more than 30 days newer are
 # left out, and what became one link is counted once.
@@ -188,11 +194,11 @@ def _build_commits(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) ->
 
 def _build_about(connection: duckdb.DuckDBPyConnection, world: str) -> None:
     """Whoever is handed the file must see what it holds."""
-    note = "the bundled sample, partly composed: not for citing" if world == "sample" else "the live services"
+    note = _WORLDS.get(world, "unknown: nobody claimed the lake")
     connection.execute("CREATE TABLE lake.about (world VARCHAR, note VARCHAR)")
     connection.execute("INSERT INTO lake.about VALUES (?, ?)", [world, note])
     connection.execute("COMMENT ON TABLE lake.about IS 'Which world the lake holds.'")
-    connection.execute("COMMENT ON COLUMN lake.about.world IS 'sample or live'")
+    connection.execute("COMMENT ON COLUMN lake.about.world IS 'sample, live or synthetic'")
     connection.execute("COMMENT ON COLUMN lake.about.note IS 'what that means'")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import time
 import uuid
 import warnings
@@ -44,8 +45,13 @@ class Address:
     port: int
     lake: str | None = None
 
+    @property
+    def place(self) -> str:
+        """`host:port`, as in an address."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def __str__(self) -> str:
-        return f"spark://{self.host}:{self.port}"
+        return f"spark://{self.place}"
 
 
 def address(where: str) -> Address | None:
@@ -256,16 +262,17 @@ def _session(server: Address) -> Any:
             from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
         raise EngineError(f'{server} needs what is not installed: pip install "coevo_pipelines[spark]"') from error
-    with grpc.insecure_channel(f"{server.host}:{server.port}") as channel:
-        try:
-            # First a bare connection: the client itself would go on trying for minutes.
+    try:
+        # First bare connections: the client itself would go on trying for minutes.
+        socket.create_connection((server.host, server.port), CONNECT_TIMEOUT_S).close()
+        with grpc.insecure_channel(server.place) as channel:
             grpc.channel_ready_future(channel).result(timeout=CONNECT_TIMEOUT_S)
-        except grpc.FutureTimeoutError:
-            raise EngineError(
-                f"{server} does not answer within {CONNECT_TIMEOUT_S:g} s: start a server there "
-                "(docs/cluster.md), or set engine = duckdb"
-            ) from None
-    return SparkSession.builder.remote(f"sc://{server.host}:{server.port}").create()
+    except (OSError, grpc.FutureTimeoutError) as error:
+        raise EngineError(
+            f"{server} does not answer ({str(error) or f'silent for {CONNECT_TIMEOUT_S:g} s'}): start a server there "
+            "(docs/cluster.md), or set engine = duckdb"
+        ) from error
+    return SparkSession.builder.remote(f"sc://{server.place}").create()
 
 
 def _int64(expression: Any) -> list[str]:

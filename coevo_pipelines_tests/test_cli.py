@@ -30,9 +30,15 @@ def test_help_answers_without_the_heavy_packages() -> None:
     assert found.stdout.splitlines()[-1] == "LOADED []"
 
 
-@pytest.mark.parametrize("name", ["run", "verify", "query", "status", "catalog", "settings"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("run", "verify", "query", "status", "catalog", "settings"),
+        *("influence", "influence score", "influence explain", "influence compare"),
+    ],
+)
 def test_every_command_explains_itself(name: str) -> None:
-    found = coevo(name, "--help")
+    found = coevo(*name.split(), "--help")
     assert found.returncode == 0
     assert len(found.stdout.splitlines()) > 8
 
@@ -40,6 +46,8 @@ def test_every_command_explains_itself(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("influence", "explain", "arxiv:1"), "is not a lake (it has no ledger)"),
+        (("influence", "compare", "2019-03-25", "2019-03-26"), "is not a lake (it has no ledger)"),
         (("run", "--date", "yesterday"), "'yesterday' is not a date: write it as YYYY-MM-DD"),
         (("run", "--date", "2019-03-24"), "2019-03-24 is before the lake's first partition 2019-03-25"),
         (("run", "--date", "2999-01-01"), "2999-01-01 is not over yet (UTC)"),

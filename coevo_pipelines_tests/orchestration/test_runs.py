@@ -69,26 +69,28 @@ def test_three_runs_for_different_dates_at_once(sample: Settings, tmp_path: Path
 
 
 def test_one_stage_alone_later_days_first(sample: Settings, tmp_path: Path) -> None:
-    """As in the UI: scrapes and traces of all days, then only the graph, backwards. Later days are renewed."""
+    """As in the UI: scrapes and traces of all days, then graph and influence, each backwards."""
     root = tmp_path / "lake"
     settings = load_settings(lake=root)
     definitions = build_definitions(settings)
     graph = definitions.resolve_asset_graph()
     early = [key for key in graph.get_all_asset_keys() if key.path[0] in {"scrapes", "traces"}]
-    late = [key for key in graph.get_all_asset_keys() if key.path[0] == "citations"]
     job = definitions.resolve_implicit_global_asset_job_def()
     span = {"dagster/asset_partition_range_start": str(DAYS[0]), "dagster/asset_partition_range_end": str(DAYS[2])}
     with instance(settings) as opened:
         assert job.execute_in_process(instance=opened, asset_selection=early, tags=span).success
-        for day in reversed(DAYS):
-            result = job.execute_in_process(instance=opened, asset_selection=late, partition_key=day.isoformat())
-            assert result.success
-            assert stale_days(Lake(root), ["citations.nodes", "citations.edges"]) == []
+        for stage in ("citations", "influence"):
+            late = [key for key in graph.get_all_asset_keys() if key.path[0] == stage]
+            tables = [".".join(key.path) for key in late]
+            for day in reversed(DAYS):
+                result = job.execute_in_process(instance=opened, asset_selection=late, partition_key=day.isoformat())
+                assert result.success
+                assert stale_days(Lake(root), tables) == []
     assert derived_digests(root) == derived_digests(sample.lake_root)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_at_any_moment(sample: Settings, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "wait_for"), [(0, "citations"), (1, "scrapes"), (2, "influence")])
+def test_killed_at_any_moment(sample: Settings, tmp_path: Path, seed: int, wait_for: str) -> None:
     """SIGKILL while it writes; the lake verifies at once, and the next run completes it to the same bytes."""
     root = tmp_path / "lake"
     arguments = ("run", "--date", str(DAYS[0]), "--to", str(DAYS[2]), "--lake", str(root))
@@ -96,7 +98,6 @@ def test_killed_at_any_moment(sample: Settings, tmp_path: Path, seed: int) -> No
         command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), cwd=tmp_path
     )
     chance = random.Random(seed)
-    wait_for = chance.choice([".journal", "scrapes", "traces", "citations"])
     while process.poll() is None and not (root / wait_for).exists():
         time.sleep(0.01)
     time.sleep(chance.random() * 0.8)
@@ -158,7 +159,9 @@ def test_live_without_a_network_says_one_line_a_source_and_loses_nothing(tmp_pat
     lake = Lake(root)
     tried = lake.scan("scrapes.arxiv", on=date(2026, 1, 1)).collect()
     assert tried["status"].to_list() == [None]
-    assert lake.scan("citations.edges", on=date(2026, 1, 1)).collect().height == 0
+    for table in ("citations.edges", "influence.scores", "influence.people"):
+        assert lake.committed(table, date(2026, 1, 1)) is not None
+        assert lake.scan(table, on=date(2026, 1, 1)).collect().height == 0
     present = lake.committed("traces.works", date(2026, 1, 1))
     assert present is not None
     assert not present.complete

@@ -85,7 +85,7 @@ def pack(source: NDArray[Any], target: NDArray[Any], relation: NDArray[Any] | in
         raise ValueError(f"work numbers must lie in 0..{MOST_WORKS - 1}")
     packed = source.astype(np.int64)
     packed <<= WORK_BITS
-    packed |= target
+    packed |= target.astype(np.int64, copy=False)
     packed <<= RELATION_BITS
     packed |= relation
     return packed

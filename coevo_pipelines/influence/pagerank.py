@@ -139,8 +139,9 @@ def _mass(n: int, teleport: Floats, damping: float) -> float:
         raise ValueError(f"damping must be at least 0 and below 1, not {damping}")
     if teleport.shape != (n,):
         raise ValueError(f"teleport has shape {teleport.shape}, there are {n} works")
-    mass = total(teleport)
-    if n and not (mass > 0 and np.isfinite(mass) and teleport.min() >= 0):
+    sensible = n == 0 or (teleport.min() >= 0 and teleport.max() < np.inf)
+    mass = total(teleport) if sensible else np.nan
+    if n and not (mass > 0 and np.isfinite(mass)):
         raise ValueError("teleport must be finite, not negative, and positive for at least one work")
     return mass
 

@@ -44,7 +44,8 @@ def world(
       coevo bench world --works 100000 --edges 1000000 --lake /tmp/world
       coevo bench stages --lake /tmp/world
     """
-    from coevo_pipelines.bench.world import Shape, write
+    from coevo_pipelines.bench.world.shape import Shape
+    from coevo_pipelines.bench.world.writing import write
     from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.terminal import say
 
@@ -91,13 +92,15 @@ def stages(
 def influence(
     edges: Annotated[
         list[int] | None,
-        typer.Option("--edges", min=1000, help="Links; again for each size. Default: 1 and 10 million."),
+        typer.Option("--edges", min=1000, help="Links; again for each size. Default: 1, 10 and 100 million."),
     ] = None,
-    damping: Annotated[float, typer.Option("--damping", min=0, max=0.999)] = 0.5,
+    damping: Annotated[float, typer.Option("--damping", min=0, max=0.999, help="0.85 is the textbook's.")] = 0.85,
     peers: Annotated[
         bool, typer.Option(help="Measure scipy, igraph (to 10 million) and networkx (to 1 million) too.")
     ] = True,
-    text: Annotated[int, typer.Option("--text", min=0, help="Also map this many links with text ids to numbers.")] = 0,
+    text: Annotated[
+        int, typer.Option("--text", min=0, help="Map this many links with text ids to numbers, too; 0: none.")
+    ] = 10_000_000,
     folder: FolderOption = None,
     seed: SeedOption = 1,
     as_json: JsonOption = False,
@@ -105,12 +108,12 @@ def influence(
 ) -> None:
     """Time the influence solve from Parquet to Parquet: load, solve, write and peak memory, beside its peers.
 
-    Every contestant runs in a process of its own, solves to a residual of 1e-12 (igraph: as precisely as it does), and
-    is compared with the first. Peers need `pip install "coevo_pipelines[bench]"`.
+    All sizes together take about a quarter of an hour. Every contestant runs in a process of its own, solves to a
+    residual of 1e-12 (igraph: as precisely as it does), and is compared with the first. Peers need `pip install "coevo_pipelines[bench]"`.
 
     \b
     Example:
-      coevo bench influence --edges 1000000 --edges 10000000 --edges 100000000 --text 10000000
+      coevo bench influence --edges 1000000 --text 0
     """
     from dataclasses import asdict
 
@@ -126,7 +129,14 @@ def influence(
         elif not folder.is_dir():
             raise UsageError(f"--folder {folder}: there is no such folder")
         measured = list(
-            run(edges or [1_000_000, 10_000_000], folder, damping=damping, seed=seed, peers=peers, tell=tell)
+            run(
+                edges or [1_000_000, 10_000_000, 100_000_000],
+                folder,
+                damping=damping,
+                seed=seed,
+                peers=peers,
+                tell=tell,
+            )
         )
         mapped = list(mapping(text, folder, seed=seed, tell=tell)) if text else []
     if as_json:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coevo_pipelines.bench.world import edge_list
+from coevo_pipelines.bench.edges import edge_list
 
 MOST_EDGES = {"networkx": 1_000_000, "igraph": 10_000_000}
 """Beyond these the contestant needs more memory or patience than a common machine has."""
 SOLVERS = ("coevo", "scipy", "igraph", "networkx")
 MAPPERS = ("map coevo", "map polars", "map duckdb")
+RESOLVERS = ("resolve coevo", "resolve polars")
+ALIASED = 10
+"""One identifier in so many is another name of the next one."""
 EDGES_A_WORK = 10
 PATIENCE_S = 3600
 
@@ -56,12 +59,25 @@ def run(
 
 
 def mapping(edges: int, folder: Path, *, seed: int, tell: Callable[[str], None]) -> Iterator[Measured]:
-    """Text identifiers of `edges` links between half as many works to dense numbers."""
+    """Text identifiers of `edges` links between half as many works: to dense numbers, and to what stands for them."""
     path = folder / f"text_{edges}_{seed}.parquet"
     if not path.exists():
         tell(f"making {edges:,} links with text identifiers")
         edge_list(edges // 2, edges, seed, path, strings=True)
+    _make_aliases(path)
     yield from _contest(MAPPERS, path, edges, folder, 0.5, tell)
+    yield from _contest(RESOLVERS, path, edges, folder, 0.5, tell)
+
+
+def _make_aliases(path: Path) -> None:
+    """(id, canonical) of every identifier in the list, as `citations.aliases` has them."""
+    import polars as pl
+
+    frame = pl.scan_parquet(path)
+    ids = pl.concat([frame.select(id="source"), frame.select(id="target")]).unique().sort("id")
+    canonical = pl.when(pl.int_range(pl.len()) % ALIASED == 0).then(pl.col("id").shift(-1)).otherwise(pl.col("id"))
+    known = ids.with_columns(canonical=pl.coalesce(canonical, "id"))
+    known.sink_parquet(path.with_name(f"aliases_of_{path.name}"))
 
 
 def _contest(

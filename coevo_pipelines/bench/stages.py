@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from coevo_pipelines.bench.contestants import peak_bytes
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.orchestration.days import Compute, compute_and_commit
 
@@ -52,6 +52,5 @@ def run(lake: Lake, settings: Settings, tell: Callable[[str], None]) -> Iterator
             tell(f"{stage} {day}")
             started = perf_counter()
             results, _ = compute_and_commit(lake, tables, day, compute)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             rows = {name: result.frame.height for name, result in results.items()}
-            yield Timed(stage, day, perf_counter() - started, peak, rows)
+            yield Timed(stage, day, perf_counter() - started, peak_bytes(), rows)

@@ -207,6 +207,8 @@ def changes_as_json(found: changes.Changes) -> dict[str, Any]:
     """All of it, for scripts."""
     return {
         "scores": found.scores.to_dicts(),
+        "appeared": found.appeared,
+        "gone": found.gone,
         "renamed": dict(found.renamed),
         "new_links": found.new_links.to_dicts(),
         "lost_links": found.lost_links.to_dicts(),

@@ -35,6 +35,10 @@ class Changes:
     """node_id, before, after, change, rank_before, rank_after of every work of either day; the largest change first.
     `before` is null for a new work, `after` for one that is gone, and each where the score is not defined. `change`
     counts those as 0 where the score is a share or a count, else it is null."""
+    appeared: int
+    """Works that only the later day has."""
+    gone: int
+    """Works that only the earlier day has, renamed ones not counted."""
     renamed: Mapping[str, str]
     """Works of the earlier day that another one stands for now. Their scores are compared as that one's."""
     new_links: pl.DataFrame
@@ -60,8 +64,11 @@ def compare(before: Day, after: Day, score: str = "influence") -> Changes:
     chambers, ended = _chambers(_mapped_seats(before.lattice, today), _seats(after.lattice))
     earlier = _links(_mapped(before.edges, today))
     later = _links(after.edges)
+    scores = _mapped_scores(before.scores, today, score)
     return Changes(
-        scores=_moves(_mapped_scores(before.scores, today, score), after.scores.select("node_id", score), score),
+        scores=_moves(scores, after.scores.select("node_id", score), score),
+        appeared=after.scores.join(scores, on="node_id", how="anti").height,
+        gone=scores.join(after.scores, on="node_id", how="anti").height,
         renamed=renamed,
         new_links=later.join(earlier, on=_LINK, how="anti").sort(_LINK),
         lost_links=earlier.join(later, on=_LINK, how="anti").sort(_LINK),

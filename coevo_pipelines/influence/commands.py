@@ -69,8 +69,9 @@ def score(
 
     influence is PageRank: readers start at a work (at new ones more often, exp(-age/tau), when event_at says how old
     they are) and follow a link with chance --damping. inflow is what arrives over links alone, as a share of all that
-    arrives. With --damping .85 --uniform it is textbook PageRank. Self-loops and repeated links are dropped and
-    counted; rows that cannot be read are counted and written to OUT.rejects.csv.
+    arrives. With --damping .85 --uniform it is textbook PageRank. Self-loops are dropped and
+    counted; so are repeated links, of which the heaviest stays. Rows that cannot be read are counted and written to
+    OUT.rejects.csv.
 
     \b
     Example:
@@ -78,13 +79,13 @@ def score(
     """
     from coevo_pipelines.influence.edgelist import memory
     from coevo_pipelines.influence.standalone import score as scored_of
-    from coevo_pipelines.influence.standalone import write
+    from coevo_pipelines.influence.standalone import write, write_table
     from coevo_pipelines.terminal import json_out, say
 
     _checked(damping, tau, out)
     weights = _weights(relation_weight)
-    if any(given and given.exists() and out.exists() and out.samefile(given) for given in (edges, nodes)):
-        raise UsageError(f"--out {out}: this is what is to be read; give the scores another name")
+    rejects = out.with_name(f"{out.name}.rejects.csv")
+    _not_an_input((out, rejects), (edges, nodes))
     if not as_json:
         needed = memory(edges, nodes, dated=not uniform) / 1e9
         say(f"{edges}: needs up to about {max(needed, 0.1):.1f} GB of memory", style="dim", error=True)
@@ -97,9 +98,8 @@ def score(
         edges, nodes, damping=damping, tau_years=tau, uniform=uniform, relation_weight=weights, tell=tell
     )
     write(scored, out)
-    rejects = out.with_name(f"{out.name}.rejects.csv")
     if scored.edges.rejects.height:
-        scored.edges.rejects.write_csv(rejects)
+        write_table(scored.edges.rejects.to_arrow(), rejects)
     else:
         rejects.unlink(missing_ok=True)
     if as_json:
@@ -108,7 +108,7 @@ def score(
         _show_scored(scored, damping, out, rejects)
 
 
-@influence.command()
+@influence.command(context_settings={"ignore_unknown_options": True})  # -5 is an identifier, not an option
 def explain(
     work: Annotated[str, typer.Argument(metavar="ID", help="Identifier of a work, such as arxiv:1306.2257.")],
     date: Annotated[str | None, typer.Option("--date", help="As of this day; default: the lake's last.")] = None,
@@ -187,8 +187,16 @@ def _checked(damping: float, tau: float, out: Path | None) -> None:
         raise UsageError(f"--tau is {tau}: give a number of years above 0")
     if out is not None and out.suffix not in {".parquet", ".csv"}:
         raise UsageError(f"--out {out}: the name ends in .parquet or .csv")
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out}: this is a folder; name a file in it")
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.absolute().parent}")
+
+
+def _not_an_input(written: tuple[Path, ...], read: tuple[Path | None, ...]) -> None:
+    for path in written:
+        if path.exists() and any(given and given.exists() and path.samefile(given) for given in read):
+            raise UsageError(f"{path} would be written and is what is to be read: give --out another name")
 
 
 def _weights(given: list[str] | None) -> dict[str, float]:
@@ -288,8 +296,10 @@ def _show_changes(changes: Any, first: str, second: str, score: str, limit: int)
 
     say(f"{first} -> {second}", style="bold")
     moved = changes.scores.filter(changes.scores["change"] != 0)
-    new, gone = int(moved["before"].is_null().sum()), int(moved["after"].is_null().sum())
-    say(f"{score}: {moved.height:,} of {changes.scores.height:,} works moved; {new:,} are new, {gone:,} are gone")
+    say(
+        f"{score}: {moved.height:,} of {changes.scores.height:,} works moved; "
+        f"{changes.appeared:,} are new, {changes.gone:,} are gone"
+    )
     number = "{:.9f}".format
     rows_table(
         ("work", first, second, "change", "rank"),

@@ -24,10 +24,11 @@ def tables_of(engine: Engine, day: date) -> asof.Known:
 
 
 def known_of(engine: Engine, tables: asof.Known, works: Any, snapshot: Snapshot, window: int) -> Known:
-    """What `day.influence_of` needs. `works`: `asof.works(tables)`, kept; `window`: days looked back on, `day` too."""
+    """What `day.influence_of` needs. `works`: `asof.works(tables)`, kept; `window`: days looked back on, `day` too;
+    the day before is always among them, because chambers are recognised by it."""
     before = [
         snapshot.scan("influence.lattice", on=tables.day - back * DAY).drop("date").collect()
-        for back in range(window - 1, 0, -1)
+        for back in range(max(window, 2) - 1, 0, -1)
         if snapshot.files("influence.lattice", on=tables.day - back * DAY)
     ]
     now = _frames(engine, tables, works)

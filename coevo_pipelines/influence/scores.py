@@ -201,7 +201,7 @@ def rounded(values: Floats) -> Floats:
 
 
 def parameters(settings: Influence) -> dict[str, Any]:
-    """All that the scores depend on beside the graph."""
+    """The settings that the scores depend on. What the code fixes is told by the code version of the commit."""
     return settings.model_dump(mode="json")
 
 

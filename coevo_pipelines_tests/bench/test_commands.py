@@ -13,10 +13,11 @@ def test_every_solver_runs_and_agrees_with_the_first(tmp_path: Path) -> None:
     measured = json.loads(coevo("bench", "influence", *arguments).stdout)
     by_name = {each["name"]: each for each in measured}
     assert not any(each["failure"] for each in measured), measured
-    assert list(by_name) == ["coevo", "scipy", "igraph", "networkx", "map coevo", "map polars", "map duckdb"]
+    mappers = ["map coevo", "map polars", "map duckdb", "resolve coevo", "resolve polars"]
+    assert list(by_name) == ["coevo", "scipy", "igraph", "networkx", *mappers]
     for name in ("scipy", "igraph", "networkx"):
         assert by_name[name]["difference"] < 1e-12
-    for name in ("map polars", "map duckdb"):
+    for name in ("map polars", "map duckdb", "resolve polars"):
         assert by_name[name]["difference"] == 0
     assert set(by_name["coevo"]["seconds"]) == {"load", "solve", "write"}
     assert all(each["peak_bytes"] > 50e6 for each in measured)
@@ -24,7 +25,9 @@ def test_every_solver_runs_and_agrees_with_the_first(tmp_path: Path) -> None:
 
 def test_a_failed_contestant_is_named_and_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "links_2000_1.parquet").write_bytes(b"no Parquet")
-    measured = json.loads(coevo("bench", "influence", "--edges", "2000", "--folder", str(tmp_path), "--json").stdout)
+    measured = json.loads(
+        coevo("bench", "influence", "--edges", "2000", "--text", "0", "--folder", str(tmp_path), "--json").stdout
+    )
     assert [each["name"] for each in measured] == ["coevo", "scipy", "igraph", "networkx"]
     assert all(each["failure"] for each in measured)
 

@@ -175,6 +175,17 @@ class TestList:
             assert (answer.id, answer.rank) == (work, 1)
         assert self.asked(tmp_path, text, "25").rank == 4
 
+    def test_alike_but_for_noise_is_alike(self, tmp_path: Path) -> None:
+        """A and B are used by works that use 2, 3, 6 and 10 others each, but floats are added in another order."""
+        text = "source,target\n"
+        for used, order in (("A", (2, 3, 6, 10)), ("B", (10, 6, 3, 2))):
+            for place, others in enumerate(order):
+                text += f"{used}{place},{used}\n"
+                text += "".join(f"{used}{place},{used}{place}-{n}\n" for n in range(others))
+        found = [self.asked(tmp_path, text, work) for work in "AB"]
+        assert found[0].influence == pytest.approx(found[1].influence, rel=1e-12)
+        assert [each.rank for each in found] == [1, 1]
+
     def test_unknown(self, tmp_path: Path) -> None:
         with pytest.raises(UnknownWork, match=r"there is no work 'work-1x' in .*links.csv; did you mean work-1 or"):
             self.asked(tmp_path, "source,target\nwork-1,work-2\n", "work-1x")

@@ -171,6 +171,19 @@ class TestChambers:
         assert rows == [("1", "continued", ["1"], 4), ("2", "split", ["1"], 2), ("3", "appeared", [], 2)]
         assert ended == {}
 
+    def test_most_of_one_is_a_small_part_of_a_new_one(self) -> None:
+        """The id went with the smaller part; still that is where the works of the new chamber came from."""
+        before = {"a": "1", "b": "1", "c": "1", **dict.fromkeys("pqr", None)}
+        after = {"c": "1", "x": "1", **dict.fromkeys("abpqr", "2")}
+        assert self.told(before, after) == ([("1", "continued", ["1"], 2), ("2", "split", ["1"], 5)], {})
+
+    def test_one_work_in_common_is_no_origin(self) -> None:
+        """All of a chamber became one work, and that is in another chamber now."""
+        before = {"a": "1", "b": "1"}
+        assert self.told(before, {"x": "2", "y": "2"}, aliases={"a": "x", "b": "x"}) == (
+            [("2", "appeared", [], 2)], {"1": None},
+        )  # fmt: skip
+
     def test_a_renamed_work_counts_where_it_sits_now(self) -> None:
         before = {"a": "1", "b": "1", "c": "1"}
         after = {"x": "2", "y": "2", "c": "2"}

@@ -302,6 +302,19 @@ def test_chambers_join_and_part() -> None:
     assert numbers["split"] == 1
 
 
+@pytest.mark.parametrize("turn", range(3))
+def test_of_equally_good_divisions_that_of_the_day_before_stays(turn: int) -> None:
+    """A circle of nine falls into three arcs in three ways, all alike: chambers do not jump between them."""
+    circle = [f"n{number}" for number in range(9)]
+    arcs = [f"2026-01-04-000{1 + (number + turn) % 9 // 3}" for number in range(9)]
+    before = pl.DataFrame(
+        {"node_id": circle, "chamber_id": arcs, "core_number": 2, "persistence": 0.5, "is_crystalline": False}
+    )
+    links = [link(circle[number - 1], circle[number]) for number in range(9)]
+    found = influence_of(known(circle, links, before=[before]), Influence(window=2))
+    assert tables(found)["influence.lattice"]["chamber_id"].to_list() == arcs
+
+
 def test_a_chamber_that_comes_back_is_a_new_one() -> None:
     (first,) = lived(1, Influence(window=3))
     alone = known(RINGS, two_rings()[:6], day=DAY + timedelta(1), before=[first])

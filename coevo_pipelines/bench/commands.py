@@ -109,7 +109,8 @@ def influence(
     """Time the influence solve from Parquet to Parquet: load, solve, write and peak memory, beside its peers.
 
     All sizes together take about a quarter of an hour. Every contestant runs in a process of its own, solves to a
-    residual of 1e-12 (igraph: as precisely as it does), and is compared with the first. Peers need `pip install "coevo_pipelines[bench]"`.
+    residual of 1e-12 (igraph: as precisely as it does), and is compared with the first. Peers need
+    `pip install "coevo_pipelines[bench]"`.
 
     \b
     Example:

@@ -19,7 +19,12 @@ import pytest
 from packaging.utils import canonicalize_name
 from polars.testing import assert_frame_equal
 
-from coevo_pipelines.bench import world
+from coevo_pipelines.bench.attachment import NEWER, sources_of
+from coevo_pipelines.bench.edges import ARXIV_SHARE, _edge_names, _starts, edge_list
+from coevo_pipelines.bench.world import naming, shares, writing
+from coevo_pipelines.bench.world.drawing import draw
+from coevo_pipelines.bench.world.kinds import CATEGORIES, KINDS, ON_BOTH, PAPER
+from coevo_pipelines.bench.world.shape import MOST_WORKS, Shape, outside_names
 from coevo_pipelines.citations import assets
 from coevo_pipelines.lake.schemas import TABLES, conform, violations
 from coevo_pipelines.lake.store import Lake, LakeError
@@ -53,7 +58,7 @@ WORKS, EDGES = 20_000, 200_000
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("edges") / "edges.parquet"
-    world.edge_list(WORKS, EDGES, 7, path)
+    edge_list(WORKS, EDGES, 7, path)
     return path
 
 
@@ -66,7 +71,7 @@ def test_an_edge_list_is_what_it_says(listed: Path) -> None:
     assert max(edges.max().row(0)) < WORKS
     assert edges.filter(pl.col("source") == pl.col("target")).is_empty()
     newer = edges.select((pl.col("target") > pl.col("source")).mean()).item()
-    assert newer == pytest.approx(world.NEWER, rel=0.5)
+    assert newer == pytest.approx(NEWER, rel=0.5)
     assert 0 < EDGES - edges.n_unique() < EDGES / 50
 
 
@@ -88,42 +93,42 @@ def test_an_edge_list_ages(listed: Path) -> None:
 
 
 def test_an_edge_list_is_the_same_each_time(listed: Path, tmp_path: Path) -> None:
-    world.edge_list(WORKS, EDGES, 7, tmp_path / "again")
-    world.edge_list(WORKS, EDGES, 8, tmp_path / "other")
+    edge_list(WORKS, EDGES, 7, tmp_path / "again")
+    edge_list(WORKS, EDGES, 8, tmp_path / "other")
     assert digest(tmp_path / "again") == digest(listed)
     assert digest(tmp_path / "other") != digest(listed)
 
 
 def test_an_edge_list_does_not_depend_on_being_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small list is made by plain Python, a large one by compiled code: they must agree."""
-    world.edge_list(500, 4_000, 7, tmp_path / "plain")
+    edge_list(500, 4_000, 7, tmp_path / "plain")
     monkeypatch.setattr("coevo_pipelines.influence.kernel.LARGE", 0)
-    world.edge_list(500, 4_000, 7, tmp_path / "compiled")
+    edge_list(500, 4_000, 7, tmp_path / "compiled")
     assert digest(tmp_path / "plain") == digest(tmp_path / "compiled")
 
 
 def test_chunks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "CHUNK", 1_000)
+    monkeypatch.setattr("coevo_pipelines.bench.edges.CHUNK", 1_000)
     for strings in (False, True):
-        world.edge_list(900, 4_500, 7, tmp_path / "edges", strings=strings)
+        edge_list(900, 4_500, 7, tmp_path / "edges", strings=strings)
         file = pq.ParquetFile(tmp_path / "edges")
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         assert sizes == [1_000, 1_000, 1_000, 1_000, 500]
     monkeypatch.undo()
-    whole = world._starts(900, 4_500, np.random.default_rng(1))
-    parts = [world._sources(whole, first, min(first + 700, 4_500)) for first in range(0, 4_500, 700)]
-    assert np.array_equal(np.concatenate(parts), world._sources(whole, 0, 4_500))
+    whole = _starts(900, 4_500, np.random.default_rng(1))
+    parts = [sources_of(whole, first, min(first + 700, 4_500)) for first in range(0, 4_500, 700)]
+    assert np.array_equal(np.concatenate(parts), sources_of(whole, 0, 4_500))
     assert np.array_equal(np.bincount(np.concatenate(parts), minlength=900), np.diff(whole))
 
 
 def test_a_list_of_strings_is_the_same_graph_in_another_order(listed: Path, tmp_path: Path) -> None:
-    world.edge_list(WORKS, EDGES, 7, tmp_path / "strings", strings=True)
+    edge_list(WORKS, EDGES, 7, tmp_path / "strings", strings=True)
     named = pl.read_parquet(tmp_path / "strings")
     numbered = pl.read_parquet(listed)
-    names = pl.Series("name", world._edge_names(WORKS))
+    names = pl.Series("name", _edge_names(WORKS))
     assert names.n_unique() == WORKS
     assert names.str.contains(r"^(arxiv:\d{4}\.\d{5}|openalex:W\d{10})$").all()
-    assert names.str.starts_with("arxiv:").mean() == pytest.approx(world.ARXIV_SHARE, abs=0.02)
+    assert names.str.starts_with("arxiv:").mean() == pytest.approx(ARXIV_SHARE, abs=0.02)
     back = {column: names.gather(numbered[column]) for column in numbered.columns}
     assert pl.DataFrame(back).sort("source", "target").equals(named.sort("source", "target"))
     assert not named["source"].is_sorted()
@@ -133,12 +138,12 @@ def test_a_list_of_strings_is_the_same_graph_in_another_order(listed: Path, tmp_
 @pytest.mark.parametrize(("works", "edges"), [(1, 0), (10, 46), (10, -1)])
 def test_an_impossible_edge_list_is_refused(works: int, edges: int, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no graph of"):
-        world.edge_list(works, edges, 1, tmp_path / "edges")
+        edge_list(works, edges, 1, tmp_path / "edges")
     assert not (tmp_path / "edges").exists()
 
 
 def test_a_graph_without_references(tmp_path: Path) -> None:
-    world.edge_list(10, 0, 1, tmp_path / "edges")
+    edge_list(10, 0, 1, tmp_path / "edges")
     assert pl.read_parquet(tmp_path / "edges").height == 0
 
 
@@ -154,30 +159,30 @@ RARE = {
 @dataclass(frozen=True)
 class Made:
     lake: Lake
-    shape: world.Shape
-    summary: world.Summary
+    shape: Shape
+    summary: writing.Summary
     told: list[str]
 
     def rows(self, table: str) -> pl.DataFrame:
         return self.lake.scan(table, upto=date.max).collect()
 
 
-def make(root: Path, shape: world.Shape) -> Made:
+def make(root: Path, shape: Shape) -> Made:
     told: list[str] = []
-    return Made(lake := Lake(root), shape, world.write(lake, shape, told.append), told)
+    return Made(lake := Lake(root), shape, writing.write(lake, shape, told.append), told)
 
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make(tmp_path_factory.mktemp("usual") / "lake", world.Shape(2_000, 20_000, 4, 1))
+    return make(tmp_path_factory.mktemp("usual") / "lake", Shape(2_000, 20_000, 4, 1))
 
 
 @pytest.fixture(scope="module")
 def rare(tmp_path_factory: pytest.TempPathFactory) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in RARE.items():
-            patch.setattr(world, name, value)
-        return make(tmp_path_factory.mktemp("rare") / "lake", world.Shape(1_000, 8_000, 6, 11))
+            patch.setattr(shares, name, value)
+        return make(tmp_path_factory.mktemp("rare") / "lake", Shape(1_000, 8_000, 6, 11))
 
 
 @pytest.fixture(params=["usual", "rare"])
@@ -243,7 +248,7 @@ def test_a_world_is_verified_and_up_to_date(made: Made) -> None:
 
 
 def test_every_table_fits_the_registry(usual: Made) -> None:
-    for made in world.days(usual.shape):
+    for made in writing.days(usual.shape):
         for name, frame in (made.traces | made.citations).items():
             assert dict(frame.schema) == TABLES[name].polars_schema()
             assert not violations(TABLES[name], frame), name
@@ -259,7 +264,7 @@ def test_every_table_fits_the_registry(usual: Made) -> None:
 def test_facts_belong_to_their_day(usual: Made) -> None:
     """Event times lie in the day, in the opening also before; nothing is seen before its day ends."""
     start = midnight(usual.shape.history_from)
-    for made in world.days(usual.shape):
+    for made in writing.days(usual.shape):
         first = start if made.day == usual.shape.first_day else midnight(made.day)
         for name, frame in made.traces.items():
             assert frame.filter(
@@ -290,7 +295,7 @@ def test_a_world_has_the_shares_that_it_states(usual: Made) -> None:
     kinds = works.unique("work_id").group_by("kind").len()
     share = dict(nodes.filter(~pl.col("is_stub"))["kind"].value_counts(normalize=True).iter_rows())
     assert kinds.height == 5
-    assert share == pytest.approx({one.name: one.share for one in world._KINDS}, abs=0.04)
+    assert share == pytest.approx({one.name: one.share for one in KINDS}, abs=0.04)
     relations = dict(references["relation"].value_counts(normalize=True).iter_rows())
     assert {name: round(value, 1) for name, value in relations.items()} == {
         "cites": 0.8, "mentions": 0.1, "depends_on": 0.1, "derives_from": 0.0, "trained_on": 0.0
@@ -306,7 +311,7 @@ def test_a_world_has_the_shares_that_it_states(usual: Made) -> None:
 
 def test_fields_mostly_cite_themselves(usual: Made) -> None:
     """By chance two papers would be of one group in a quarter of the links."""
-    group = pl.DataFrame({"field": [one for one, *_ in world._CATEGORIES], "group": [g for *_, g in world._CATEGORIES]})
+    group = pl.DataFrame({"field": [one for one, *_ in CATEGORIES], "group": [g for *_, g in CATEGORIES]})
     works = usual.rows("traces.works").filter(pl.col("kind") == "paper")
     of = works.select("work_id", field=pl.col("fields").list.first()).join(group, on="field").unique("work_id")
     aliases = usual.rows("citations.aliases").select(work_id="id", node="node_id")
@@ -339,14 +344,14 @@ def test_orcids_have_their_check_digit(usual: Made) -> None:
     for orcid in given:
         assert identifiers.orcid(orcid) == orcid
     known = ["0000-0001-5000-0007", "0000-0002-1825-0097"]  # the first of ORCID's block; the one that ORCID shows
-    assert world._orcids(np.array([0, 6_825_009])).to_list() == known
+    assert naming.orcids(np.array([0, 6_825_009])).to_list() == known
 
 
 def test_identifiers_are_canonical(usual: Made) -> None:
     """What the parsers would make of them is what they are."""
-    codes = np.arange(3 * usual.shape.works + int(world._outside(usual.shape)[1].sum()))
-    drawn = world._draw(usual.shape)
-    names = world._names(drawn, codes)
+    codes = np.arange(3 * usual.shape.works + int(outside_names(usual.shape)[1].sum()))
+    drawn = draw(usual.shape)
+    names = naming.identifiers(drawn, codes)
     references = usual.rows("traces.references")
     used = pl.concat([references["source_id"], references["target_id"]]).unique().to_list()
     read: dict[str, Callable[[str], str]] = {
@@ -366,15 +371,15 @@ def test_identifiers_are_canonical(usual: Made) -> None:
 
 def test_no_two_authors_and_no_two_works_share_a_name() -> None:
     """The stage tells authors without ORCID iDs apart by their names in small letters."""
-    many = world._authors(np.arange(300_000))
+    many = naming.author_names(np.arange(300_000))
     assert many.str.to_lowercase().n_unique() == 300_000
-    shape = world.Shape(3_000, 0, 1, 3)
-    drawn = world._draw(shape)
-    papers, others = np.flatnonzero(drawn.kind == world.PAPER), np.flatnonzero(drawn.kind != world.PAPER)
-    arxiv = papers[drawn.via[papers] <= world.ON_BOTH]
-    outside = np.arange(int(world._outside(shape)[1].sum())) + 3 * shape.works
+    shape = Shape(3_000, 0, 1, 3)
+    drawn = draw(shape)
+    papers, others = np.flatnonzero(drawn.kind == PAPER), np.flatnonzero(drawn.kind != PAPER)
+    arxiv = papers[drawn.via[papers] <= ON_BOTH]
+    outside = np.arange(int(outside_names(shape)[1].sum())) + 3 * shape.works
     codes = np.concatenate([3 * arxiv, 3 * papers + 1, 3 * papers + 2, 3 * others, outside])
-    assert world._names(drawn, codes).n_unique() == codes.size
+    assert naming.identifiers(drawn, codes).n_unique() == codes.size
 
 
 def test_the_same_seed_makes_the_same_bytes(usual: Made, tmp_path: Path) -> None:
@@ -383,7 +388,8 @@ def test_the_same_seed_makes_the_same_bytes(usual: Made, tmp_path: Path) -> None
     call = f"write(Lake(Path({str(tmp_path / 'again')!r})), {shape!r}, print)".replace("datetime.date", "date")
     code = (
         "from datetime import date; from pathlib import Path; from coevo_pipelines.lake.store import Lake; "
-        f"from coevo_pipelines.bench.world import *; {call}"
+        "from coevo_pipelines.bench.world.shape import Shape; "
+        f"from coevo_pipelines.bench.world.writing import write; {call}"
     )
     subprocess.run(
         [sys.executable, "-c", code], check=True, env=environment(POLARS_MAX_THREADS="1"), capture_output=True
@@ -397,17 +403,17 @@ def test_the_same_seed_makes_the_same_bytes(usual: Made, tmp_path: Path) -> None
 
 
 def test_a_world_is_no_sample_and_not_live(usual: Made, tmp_path: Path) -> None:
-    assert usual.lake.world == world.WORLD
+    assert usual.lake.world == writing.WORLD
     for source in ("sample", "live"):
         settings = load_settings(lake=usual.lake.root, source=source)
         with pytest.raises(LakeError, match="world = synthetic"):
             open_lake(settings)
     with pytest.raises(LakeError, match="already holds a lake"):
-        world.write(usual.lake, usual.shape, print)
+        writing.write(usual.lake, usual.shape, print)
     taken = Lake(tmp_path / "taken")
     taken.claim(world="live")
     with pytest.raises(LakeError, match="already holds a lake"):
-        world.write(taken, usual.shape, print)
+        writing.write(taken, usual.shape, print)
     assert list(usual.rows("traces.works")["url"].drop_nulls().str.starts_with("https://example.org/").unique()) == [
         True
     ]
@@ -415,14 +421,12 @@ def test_a_world_is_no_sample_and_not_live(usual: Made, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("works", "edges", "days"), [(10, 100, 3), (13, 50, 20), (50, 0, 2), (30, 300, 1)])
 def test_the_smallest_worlds(works: int, edges: int, days: int) -> None:
-    made = list(world.days(world.Shape(works, edges, days, works)))
+    made = list(writing.days(Shape(works, edges, days, works)))
     assert len(made) == days
     assert sum(day.citations["citations.nodes"].filter(~pl.col("is_stub")).height for day in made) <= works * 1.2
 
 
-@pytest.mark.parametrize(
-    ("works", "edges", "days"), [(9, 10, 1), (world.MOST_WORKS + 1, 10, 1), (10, -1, 1), (10, 10, 0)]
-)
+@pytest.mark.parametrize(("works", "edges", "days"), [(9, 10, 1), (MOST_WORKS + 1, 10, 1), (10, -1, 1), (10, 10, 0)])
 def test_an_impossible_world_is_refused(works: int, edges: int, days: int) -> None:
     with pytest.raises(ValueError, match="a world has"):
-        world.Shape(works, edges, days, 1)
+        Shape(works, edges, days, 1)

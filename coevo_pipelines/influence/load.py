@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+from ibis import _
 
 from coevo_pipelines.citations import asof, graph
 from coevo_pipelines.influence.day import Known
@@ -36,7 +39,7 @@ def known_of(engine: Engine, tables: asof.Known, works: Any, snapshot: Snapshot,
     if start == tables.day:
         settled = now
     else:
-        then = tables_of(engine, start)
+        then = _as_of(tables, start)
         settled = _frames(engine, then, engine.keep(asof.works(then)))
     return Known(tables.day, *now, aliases_of(engine, tables), settled, before)
 
@@ -51,6 +54,12 @@ def month_start(snapshot: Snapshot, day: date) -> date:
     first, where that is later."""
     first = min((commit.day for commit in snapshot.index.partitions("citations.nodes")), default=day)
     return min(day, max(first, day.replace(day=1) - DAY))
+
+
+def _as_of(tables: asof.Known, day: date) -> asof.Known:
+    """Of the same tables what was known by an earlier day."""
+    names = (name.partition(".")[2] for name in asof.KNOWN)
+    return replace(tables, day=day, **{name: getattr(tables, name).filter(_.date <= day) for name in names})
 
 
 def _frames(engine: Engine, tables: asof.Known, works: Any) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -374,6 +374,16 @@ class TestLattice:
         }  # fmt: skip
         assert set(self.seats(lake, 2).values()) == {"2026-01-05-0001"}
 
+    def test_chambers_are_known_again_however_short_the_window(self, tmp_path: Path) -> None:
+        lake, settings = Lake(tmp_path / "lake"), settings_with(window=1)
+        numbers = put_graph(lake, 0, RINGS, [*ring("a"), *ring("b")])
+        assert score(lake, 0, settings)["influence.lattice"]["crystalline"] == 8
+        put_graph(lake, 1, numbered=numbers)
+        told = score(lake, 1, settings)
+        assert told["influence.chambers"]["continued"] == 2
+        assert (told["influence.bonds"]["days"], told["influence.lattice"]["crystalline"]) == (1, 8)
+        assert self.seats(lake, 0) == self.seats(lake, 1)
+
     def seats(self, lake: Lake, offset: int) -> dict[str, str]:
         rows = lake.scan("influence.lattice", on=DAY + timedelta(offset)).select("node_id", "chamber_id").collect()
         return dict(rows.iter_rows())

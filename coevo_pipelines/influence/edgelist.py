@@ -363,7 +363,7 @@ class _Reader:
             raise EdgeListError(f"{self.edges}: {known:,} works; at most {MOST_WORKS:,} fit")
         born = self._born(known, listed, listed_dates)
         ids, final = numbering.finish()
-        if self.csv:
+        if self.csv and ids.dtype == pl.String:
             ids, final = _as_integers(ids, final)
         if born is not None:
             ordered = np.empty_like(born)
@@ -403,13 +403,18 @@ class _Reader:
         batch = batch.with_columns(pl.Series("row", numbers), source, target)
         batch = self._without(batch, pl.col("source").is_null() | pl.col("target").is_null(), "no source or target")
         if "relation" in self.used:
-            batch = self._with_kinds(batch)
+            batch = batch.with_columns(_text(batch["relation"], str(self.edges)))
+            batch = self._without(batch, pl.col("relation").is_null(), "no relation")
         if "weight" in self.used:
             batch = batch.with_columns(_numbers(batch["weight"], str(self.edges)))
             bad = pl.col("weight").is_null() | pl.col("weight").is_nan() | ~pl.col("weight").is_between(0, HEAVIEST)
             batch = self._without(batch, bad, f"weight is not a number from 0 to {HEAVIEST:g}")
             batch = self._without(batch, pl.col("weight") == 0, "weight 0")
+        # From here on every row is a link.
+        if "weight" in self.used:
             self.weights.append(batch["weight"].to_numpy())
+        if "relation" in self.used:
+            self.kinds.append(self._kinds(batch["relation"]))
         if "event_at" in self.used:
             self.dates.append(self._dates(batch["event_at"], str(self.edges), UNREADABLE_DATE))
         for parts, name in ((self.sources, "source"), (self.targets, "target")):
@@ -446,16 +451,12 @@ class _Reader:
             self.counts.rejected[unreadable] += lost
         return dates.fill_null(UNDATED).to_numpy()
 
-    def _with_kinds(self, batch: pl.DataFrame) -> pl.DataFrame:
-        batch = batch.with_columns(_text(batch["relation"], str(self.edges)))
-        batch = self._without(batch, pl.col("relation").is_null(), "no relation")
-        for name in batch["relation"].unique().sort():
+    def _kinds(self, relation: pl.Series) -> Integers:
+        for name in relation.unique().sort():
             self.relations.setdefault(name, len(self.relations))
         if len(self.relations) > MOST_RELATIONS:
             raise EdgeListError(f"{self.edges}: more than {MOST_RELATIONS} different relations")
-        codes = batch["relation"].replace_strict(self.relations, return_dtype=pl.Int64)
-        self.kinds.append(codes.to_numpy().astype(np.int8))
-        return batch
+        return relation.replace_strict(self.relations, return_dtype=pl.Int64).to_numpy().astype(np.int8)
 
     def _without(self, batch: pl.DataFrame, bad: pl.Expr, reason: str) -> pl.DataFrame:
         found = batch.filter(bad)

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from coevo_pipelines.influence.kernel import kernel
-from coevo_pipelines.influence.links import MOST_RELATIONS, MOST_WORKS, Links, Streamed, hold, pack
+from coevo_pipelines.influence.links import MOST_RELATIONS, MOST_WORKS, PIECE, Links, Streamed, hold, pack
 from coevo_pipelines.influence.numbering import Numbering
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def memory(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> int
         together = sum(sorted(rows)[-4:])  # in memory at once: one is swept, one waits, two are decoded
         needed = 40 * streamed.n + 22 * together + 8 * min(sum(rows), MOST_ROWS_KEPT)
         if streamed.against > AGAINST_TIME and sum(rows) <= MOST_ROWS_KEPT:
-            needed += 60_000_000 + 30 * sum(rows)  # to put it in order
+            needed += 60 * min(sum(rows), PIECE) + 30 * sum(rows)  # to put it in order
     else:
         needed = _held_memory(edges, ["source", "target"], used)
         if nodes is not None:

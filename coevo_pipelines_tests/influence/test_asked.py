@@ -262,7 +262,10 @@ class TestCommands:
     def test_compare_for_a_script(self, coevo: Callable[..., Ran], lake: Lake, score_: str) -> None:
         arguments = ("influence", "compare", DAY, NEXT, "--score", score_, "--lake", lake.root)
         told = json.loads(coevo(*arguments, "--json").out)
-        assert set(told) == {"scores", "renamed", "new_links", "lost_links", "chambers", "ended"}
+        assert set(told) == {
+            "scores", "appeared", "gone", "renamed", "new_links", "lost_links", "chambers", "ended",
+        }  # fmt: skip
+        assert (told["appeared"], told["gone"]) == (1, 0)
         assert {row["node_id"] for row in told["scores"]} == {
             "arxiv:1", "arxiv:2", "doi:10.1/x", "github:o/1", "github:p/1",
         }  # fmt: skip

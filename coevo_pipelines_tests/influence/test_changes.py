@@ -111,6 +111,15 @@ class TestScores:
             ("c", None, 0.1, None, 3, None),
         ]
 
+    @pytest.mark.parametrize("column", ["influence", "cd_index"])
+    def test_who_came_and_who_went_does_not_depend_on_the_score(self, column: str) -> None:
+        """Renamed works neither came nor went, and one without a defined score is there all the same."""
+        undefined = 0.0 if column == "influence" else None
+        before = day_of(0, {"gone": 0.5, "gone too": undefined, "old": 0.5, "stays": undefined}, column=column)
+        after = day_of(1, {"new": undefined, "now": 0.5, "stays": 0.5}, aliases={"old": "now"}, column=column)
+        found = compare(before, after, column)
+        assert (found.appeared, found.gone) == (1, 2)
+
     @pytest.mark.parametrize("offset", [0, -1])
     def test_the_earlier_day_comes_first(self, offset: int) -> None:
         with pytest.raises(ValueError, match="2026-01-05 is not before"):

@@ -343,6 +343,11 @@ def test_a_link_needs_a_relation_where_others_have_one(either: Any) -> None:
     assert found.rejects["row"].to_list() == [2, 3]
 
 
+def test_no_link_has_a_relation(either: Any) -> None:
+    found = read(either("source target relation weight", [("a", "b", None, "1"), ("c", "d", "", "2")]))
+    assert (found.links.n, found.relations, found.counts.rejected) == (0, (), {"no relation": 2})
+
+
 def test_more_relations_than_fit_are_refused(either: Any) -> None:
     rows = [("a", "b", f"relation {place}") for place in range(33)]
     assert len(read(either("source target relation", rows[:32])).relations) == 32

@@ -185,7 +185,7 @@ def _checked(damping: float, tau: float, out: Path | None) -> None:
         raise UsageError(f"--damping is {damping}: give a number from 0 to below 1, such as .85")
     if not 0 < tau < float("inf"):
         raise UsageError(f"--tau is {tau}: give a number of years above 0")
-    if out is not None and out.suffix not in {".parquet", ".csv"}:
+    if out is not None and out.suffix.lower() not in {".parquet", ".csv"}:
         raise UsageError(f"--out {out}: the name ends in .parquet or .csv")
     if out is not None and out.is_dir():
         raise UsageError(f"--out {out}: this is a folder; name a file in it")

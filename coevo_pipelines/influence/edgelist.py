@@ -44,7 +44,7 @@ OF_THE_LIST = "list of works: "
 """Begins every reason that is about the list of works and not about a link."""
 UNDATED = np.iinfo(np.int64).max
 _OPTIONAL = ("relation", "weight", "event_at")
-_TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+_TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Binary, pl.Null)
 _ISO = (
     r"^(?<year>\d{4})(?:-(?<month>\d{2})(?:-(?<day>\d{2})"
     r"(?:[T ](?<minute>\d{2}:\d{2})(?::(?<second>\d{2}(?:\.\d+)?))?(?:Z|(?<offset>[+-]\d{2}:?\d{2}))?)?)?)?$"
@@ -125,7 +125,7 @@ def memory(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> int
 
 def _held_memory(path: Path, names: list[str], used: list[str]) -> int:
     """Of links, or of a list of works, if half of all identifiers in links are new ones."""
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         size = path.stat().st_size
         with path.open("rb") as stream:
             start = stream.read(1 << 20)
@@ -174,7 +174,7 @@ def stream(edges: Path) -> Streamed | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if edges.suffix != ".parquet" or not _integers(footer := _footer(edges), ["source", "target"]):
+    if edges.suffix.lower() != ".parquet" or not _integers(footer := _footer(edges), ["source", "target"]):
         return None
     bounds = _bounds(footer)
     if not bounds:
@@ -250,9 +250,9 @@ def _columns(path: Path, needed: tuple[str, ...]) -> list[str]:
     """Names of the columns of a .parquet or .csv file."""
     if not path.is_file():
         raise EdgeListError(f"{path}: there is no such file")
-    if path.suffix not in {".parquet", ".csv"}:
+    if path.suffix.lower() not in {".parquet", ".csv"}:
         raise EdgeListError(f"{path}: give a .parquet or .csv file")
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         columns = list(_footer(path).schema.to_arrow_schema().names)
     else:
         columns = _CsvBatches(path).columns()
@@ -273,11 +273,12 @@ class _CsvBatches:
         self.bad_rows: list[tuple[int, str]] = []
 
     def columns(self) -> list[str]:
-        return next(self._rows(), [])
+        return next((row for row in self._rows() if row), [])
 
     def _rows(self) -> Iterator[list[str]]:
         import csv
 
+        csv.field_size_limit(1 << 30)  # 128 kB without this, which an identifier may exceed
         with self.path.open(encoding="utf-8-sig", newline="") as stream:
             try:
                 yield from csv.reader(stream)
@@ -336,7 +337,7 @@ class _Reader:
 
     def __init__(self, edges: Path, nodes: Path | None, used: list[str], dated: bool) -> None:
         self.edges, self.nodes, self.used, self.dated = edges, nodes, used, dated
-        self.csv = _CsvBatches(edges) if edges.suffix == ".csv" else None
+        self.csv = _CsvBatches(edges) if edges.suffix.lower() == ".csv" else None
         self.counts = Counts()
         self.numbering: Numbering | None = None
         self.relations: dict[str, int] = {}
@@ -480,7 +481,7 @@ class _Reader:
             return None, None
         columns = _columns(self.nodes, ("id",))
         wanted = ["id", *(["event_at"] if self.dated and "event_at" in columns else [])]
-        csv = _CsvBatches(self.nodes) if self.nodes.suffix == ".csv" else None
+        csv = _CsvBatches(self.nodes) if self.nodes.suffix.lower() == ".csv" else None
         numbers, dates = [], []
         for batch in csv.batches(wanted) if csv else _parquet_batches(self.nodes, wanted):
             identifiers = self._identifiers(batch["id"], csv is not None)
@@ -527,7 +528,7 @@ def _identifiers(column: pl.Series, place: str) -> pl.Series:
             return column.cast(pl.Int64)
         except pl.exceptions.InvalidOperationError as error:
             raise EdgeListError(
-                f"{place}: column {column.name!r} has integers beyond 64 bits; give them as text"
+                f"{place}: column {column.name!r} has integers beyond 2^63 - 1; give them as text"
             ) from error
     if column.dtype in _TEXT:
         return _text(column, place)
@@ -538,7 +539,10 @@ def _text(column: pl.Series, place: str) -> pl.Series:
     """Text, null where it is empty."""
     if column.dtype not in _TEXT:
         raise EdgeListError(f"{place}: column {column.name!r} is {column.dtype}; give text")
-    column = column.cast(pl.String)
+    try:
+        column = column.cast(pl.String)  # also of binary columns: some writers do not say that they hold text
+    except pl.exceptions.PolarsError as error:
+        raise EdgeListError(f"{place}: column {column.name!r} is not UTF-8 text ({error})") from error
     return column.set(column == "", None)
 
 

@@ -123,11 +123,11 @@ def write_table(table: Any, out: Path) -> None:
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 
-    if out.suffix not in {".parquet", ".csv"}:
+    if out.suffix.lower() not in {".parquet", ".csv"}:
         raise EdgeListError(f"{out}: the output is a .parquet or .csv file")
     temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     try:
-        if out.suffix == ".csv":
+        if out.suffix.lower() == ".csv":
             arrow_csv.write_csv(table, temporary)
         else:
             # Scores hardly compress, and a dictionary of them is larger than they are.

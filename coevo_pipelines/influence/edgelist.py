@@ -298,7 +298,7 @@ class _CsvBatches:
             self.bad_rows.append((row.number, f"has {row.actual_columns} fields instead of {row.expected_columns}"))
             return "skip"
 
-        if not any(islice(self._rows(), 1, None)):
+        if sum(1 for _ in islice(filter(None, self._rows()), 2)) < 2:
             return  # Arrow takes a header alone for no CSV at all.
         try:
             with arrow_csv.open_csv(

@@ -257,7 +257,8 @@ def test_a_parquet_file_that_is_damaged(kind: str, files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["source,target", "source,target\n", "source,target\r\n\r\n", "\ufeffsource,target\n\n"]
+    "content",
+    ["source,target", "source,target\n", "source,target\r\n\r\n", "\ufeffsource,target\n\n", "\n\nsource,target"],
 )
 def test_a_header_alone_is_an_empty_list(content: str, files: Files) -> None:
     found = read(files.text(content))

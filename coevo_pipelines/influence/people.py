@@ -10,11 +10,9 @@ from __future__ import annotations
 import ibis
 from ibis import _
 
-from coevo_pipelines.citations.graph import Table, standing, with_canonical
+from coevo_pipelines.citations.graph import Table, latest_lists, standing, with_canonical
 
 UNITS = ("influence_units", "inflow_units", "guarded_inflow_units")
-_LIST = ("work_id", "source", "role", "date", "event_at")
-"""What tells one list of people from another."""
 
 
 def credits(works: Table, people: Table, aliases: Table) -> Table:
@@ -26,20 +24,16 @@ def credits(works: Table, people: Table, aliases: Table) -> Table:
     one under the work's own identifier. A person twice in it counts once, at the first place. Works of nobody
     that is known have no row.
     """
-    columns = ["work_id", "source", "role", "position", "name", "orcid", "account", "date", "event_at"]
-    rows = with_canonical(people.select(*columns), standing(aliases), "work_id", "node_id")
-    rows = rows.semi_join(works, "node_id")
-    chosen = rows.semi_join(_one_list(rows), ["node_id", *_LIST])
+    lists = latest_lists(people).select("work_id", "source", "role", "position", "name", "orcid", "account")
+    rows = with_canonical(lists, standing(aliases), "work_id", "node_id").semi_join(works, "node_id")
+    chosen = rows.semi_join(_one_list(rows), ["node_id", "work_id", "source", "role"])
     named = chosen.select("node_id", "name", "position", person_id=_person_id(chosen))
-    once = ibis.row_number().over(group_by=["node_id", "person_id"], order_by=_.position)
-    unique = named.mutate(repeat=once).filter(_.repeat == 0)
+    # Windows, not joins of a table with what is made of it: an engine would compute that table twice.
+    again = ibis.row_number().over(group_by=["node_id", "person_id"], order_by=_.position)
+    unique = named.mutate(again=again).filter(_.again == 0)
     place = ibis.row_number().over(group_by="node_id", order_by=_.position)
-    placed = unique.mutate(place=place.cast("int64") + 1)
-    # A join, not a second window: Ibis would nest one window in the other.
-    counted = placed.group_by("node_id").agg(persons=_.count())
-    return placed.join(counted, "node_id").select(
-        "node_id", "person_id", "name", position=placed.place, persons=counted.persons
-    )
+    placed = unique.mutate(place=place.cast("int64") + 1, persons=_.count().over(group_by="node_id"))
+    return placed.select("node_id", "person_id", "name", position="place", persons="persons")
 
 
 def carry(units: Table, credits: Table) -> Table:
@@ -61,16 +55,14 @@ def carry(units: Table, credits: Table) -> Table:
     )
 
 
-def _one_list(people: Table) -> Table:
-    """node_id and `_LIST` of the one list that a node takes."""
-    lists = people.group_by(["node_id", *_LIST]).agg(orcids=_.orcid.nunique())
-    age = ibis.row_number().over(group_by=["work_id", "source", "role"], order_by=[_.date.desc(), _.event_at.desc()])
-    latest = lists.mutate(age=age).filter(_.age == 0)
+def _one_list(lists: Table) -> Table:
+    """node_id, work_id, source and role of the one list that a node takes."""
+    each = lists.group_by(["node_id", "work_id", "source", "role"]).agg(orcids=_.orcid.count())
     best = ibis.row_number().over(
         group_by="node_id",
         order_by=[_.role != "author", _.orcids.desc(), _.work_id != _.node_id, _.source, _.work_id],
     )
-    return latest.mutate(place=best).filter(_.place == 0).select("node_id", *_LIST)
+    return each.mutate(place=best).filter(_.place == 0).drop("place", "orcids")
 
 
 def _person_id(people: Table) -> ibis.Value:

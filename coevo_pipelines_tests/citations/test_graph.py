@@ -200,6 +200,26 @@ def test_links_of_ones_own_weigh_nothing(tmp_path: Path) -> None:
     ]
 
 
+def test_the_latest_list_says_who_the_authors_are(tmp_path: Path) -> None:
+    """A name that a later list writes otherwise is not a second author."""
+    lake = build(
+        tmp_path,
+        {
+            0: {
+                "works": [work("arxiv:a", 0), work("arxiv:b", 0)],
+                "people": [author("arxiv:a", "A. Lovelace", 1, 0), author("arxiv:b", "Ada Lovelace", 1, 0)],
+                "references": [reference("arxiv:a", "arxiv:b", 0)],
+            },
+            1: {
+                "people": [author("arxiv:a", "Ada Lovelace", 1, 1)],
+                "references": [reference("arxiv:a", "arxiv:b", 1, "mentions")],
+            },
+        },
+    )
+    edges = rows(lake, "citations.edges", "relation", "weight", "own")
+    assert edges == [("cites", 1, None), ("mentions", 0, "same_authors")]
+
+
 @pytest.mark.parametrize(("newer_by", "kept"), [(-400, True), (30, True), (31, False)])
 def test_a_target_newer_than_thirty_days_is_quarantined(tmp_path: Path, newer_by: int, kept: bool) -> None:
     """Such links come with an opening partition, which holds years of references at once."""

@@ -460,10 +460,18 @@ def test_years_as_integers(files: Files) -> None:
 
 
 def test_a_work_is_as_old_as_its_own_first_link(either: Any) -> None:
-    rows = [("a", "b", "2020"), ("a", "c", "2019"), ("b", "c", "2018"), ("d", "c", None), ("e", "d", "2017")]
+    """Also where it was named before; only a work that uses nothing is as old as the first link to it."""
+    rows = [
+        ("f", "b", "2011"),
+        ("a", "b", "2020"),
+        ("a", "c", "2019"),
+        ("b", "c", "2018"),
+        ("d", "c", None),
+        ("e", "d", "2017"),
+    ]
     born = born_of(read(either("source target event_at", rows)))
     assert {name: day and day[:4] for name, day in born.items()} == {
-        "a": "2019", "b": "2018", "c": "2018", "d": "2017", "e": "2017",
+        "a": "2019", "b": "2018", "c": "2018", "d": "2017", "e": "2017", "f": "2011",
     }  # fmt: skip
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-12
 MOST_SWEEPS = 20_000
 UNTYPED = (1.0,)
+FAINT = 1e-3
+"""Where less than this share of all influence arrives over links, it is added up link by link: as the difference
+between what a work has and what started there it would lose too many digits."""
 
 _NAMED, _USES = 1, 2
 """What is known of a work from its own links: only that it is there, or that it uses another."""
@@ -121,15 +124,20 @@ def solve(
             asked = f"asked for {tolerance:.1e}; less damping takes fewer"
             raise NotConverged(f"residual {left:.1e} after {sweep} sweep(s), {asked}")
     assert dropped is not None
-    if links.position is not None:
-        score, linked = score[links.position], linked[links.position]
-        named = None if named is None else named[links.position]
     # Vectors are all the memory there is: the residual has served.
-    arrived, named, started = _arrived(score, np.divide(teleport, mass, out=residual), linked, named)
+    at_first = _placed(links, np.divide(teleport, mass, out=residual))
+    arrived, named, started = _arrived(score, at_first, linked, named)
     flow = total(arrived)
+    if flow < FAINT * scale and damping > 0:
+        arrived[:] = 0.0
+        for chunk in links.chunks():
+            _push(*_of(chunk), damping, weights, score, arrived, False, linked, score, counts)
+        flow = total(arrived)
     score /= scale
     if flow > 0:
         arrived /= flow
+    if links.position is not None:
+        score, arrived, named = score[links.position], arrived[links.position], named[links.position]
     return Solution(score, arrived, flow / scale, left, sweep, scale / started, named, dropped)
 
 

@@ -144,6 +144,16 @@ def test_age_counts_from_the_youngest() -> None:
     assert recency(np.empty(0), 1.0).size == 0
 
 
+@pytest.mark.parametrize("damping", [HALF, Fraction(1, 10**5), Fraction(1, 10**9)])
+@pytest.mark.parametrize("old", [1, Fraction(1, 10**6), Fraction(1, 10**12)])
+def test_what_arrives_is_known_exactly_where_next_to_nothing_does(damping: Fraction, old: Fraction | int) -> None:
+    """Old works use young ones: what they hand on disappears beside what starts there."""
+    links, teleport = [(0, 2), (0, 3), (1, 3), (3, 4)], [old, old, 1, old, 1]
+    _, inflow = exact(5, links, damping, teleport)
+    solution = solve(held(5, links), np.array(teleport, dtype=np.float64), float(damping), tolerance=TOLERANCE)
+    assert solution.inflow == pytest.approx([float(each) for each in inflow], abs=1e-12)
+
+
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
@@ -207,8 +217,7 @@ def test_it_is_the_solution_of_the_definition(
     assert solution.influence == pytest.approx([float(each) for each in x], abs=1e-14)
     assert total(solution.influence) == pytest.approx(1, abs=1e-15)
     assert total(solution.inflow) == pytest.approx(1 if any(inflow) else 0, abs=1e-15)
-    # Inflow is a difference of scores: where next to nothing flows, less of it is known.
-    assert solution.inflow == pytest.approx([float(each) for each in inflow], abs=1e-14 / max(solution.flow, 1e-6))
+    assert solution.inflow == pytest.approx([float(each) for each in inflow], abs=1e-12)
 
 
 @settings(deadline=None, max_examples=60)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import sys
 import time
 import uuid
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -255,7 +257,8 @@ class _Spark:
 def _session(server: Address) -> Any:
     """A session of its own on the server; EngineError when it does not answer or pyspark is missing."""
     try:
-        with warnings.catch_warnings():  # pyspark says of a pandas that is not used here that it is too new for it
+        with warnings.catch_warnings(), _main_with_a_file():
+            # pyspark says of a pandas that is not used here that it is too new for it.
             warnings.simplefilter("ignore", FutureWarning)
             import grpc
             import ibis.backends.pyspark  # noqa: F401
@@ -273,6 +276,21 @@ def _session(server: Address) -> Any:
             "(docs/cluster.md), or set engine = duckdb"
         ) from error
     return SparkSession.builder.remote(f"sc://{server.place}").create()
+
+
+@contextmanager
+def _main_with_a_file() -> Iterator[None]:
+    """For the import of pyspark: it takes a main module without a file (`python -c`, and so the workers of other
+    programs) for its own doctests, and exits the process when Spark's sources are not there (4.2)."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "-c"
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 def _int64(expression: Any) -> list[str]:

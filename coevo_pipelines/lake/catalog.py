@@ -68,7 +68,9 @@ WHERE n.date <= day AND coalesce(r.resolved_id, n.node_id) = n.node_id;
 
 CREATE MACRO citations.edges_as_of(day) AS TABLE
 SELECT coalesce(s.resolved_id, e.source) AS source, coalesce(t.resolved_id, e.target) AS target, e.relation,
-       min(e.weight) AS weight, min(e.event_at) AS event_at, min_by(e.evidence, e.event_at) AS evidence,
+       -- A link within what became one work weighs 0; for owners and authors the day of listing counts.
+       min(CASE WHEN coalesce(s.resolved_id, e.source) = coalesce(t.resolved_id, e.target) THEN 0 ELSE e.weight END)
+           AS weight, min(e.event_at) AS event_at, min_by(e.evidence, e.event_at) AS evidence,
        bool_and(e.target_is_stub AND t.resolved_created_at IS NULL) AS target_is_stub
 FROM citations.edges e
 LEFT JOIN citations.resolved_as_of(day) s ON s.node_id = e.source

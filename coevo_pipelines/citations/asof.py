@@ -54,7 +54,9 @@ def works(known: Known) -> Table:
     canonical = known.engine.keep(standing(known.aliases))
     described = known.engine.keep(described_works(known.works, known.people, canonical))
     replaced = canonical.filter(_.id != _.canonical)
-    nodes = known.nodes.select("node_id", "node", named_at=_.event_at).anti_join(replaced, [("node_id", "id")])
+    # An earlier day that is filled in later lists again what a later one has listed, until that one is renewed.
+    listed = known.nodes.group_by("node_id").agg(node=_.node.min(), named_at=_.event_at.min())
+    nodes = listed.anti_join(replaced, [("node_id", "id")])
     joined = nodes.left_join(described, "node_id")
     nothing = ibis.literal([], type="array<string>")
     return joined.select(

@@ -1,0 +1,215 @@
+"""Exact division of a pool: floor, merit, caps and a minimum by water-filling, whole units by largest remainder.
+
+Everything is whole numbers or exact fractions of them, so pools up to 10^30 and weights of any size come out to the
+unit, and multiplying all weights by one number changes nothing. The definition is in influence_and_rewards (Rewards
+2 to 5); water-filling is the classical one: who would get more than the cap gets the cap, and what is left is
+divided again among the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LARGE = 2**62
+"""Weights below can be sorted as int64."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What everybody gets, in whole minor units, in the order of the weights."""
+
+    amounts: list[int]
+    reserve: int
+    """What nobody may get: everybody is capped, or nobody is there."""
+    capped: list[bool]
+    """Held at the cap: without it the amount would be larger."""
+    dropped: list[bool]
+    """Below the minimum."""
+    floor: int
+    """Whole units of the floor in the amount of each member that was not dropped."""
+
+
+def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
+    """`total` whole units in proportion to `weights` (not negative), by largest remainder, ties to the first
+    (Hamilton's method). Zeros when there is no weight."""
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    quotients, remainders = zip(*(divmod(total * weight, whole) for weight in weights), strict=True)
+    return _seated(list(quotients), list(remainders), total - sum(quotients))
+
+
+def allocate(
+    weights: Sequence[int],
+    pool: int,
+    *,
+    cap: int | None = None,
+    minimum: int = 0,
+    floor: int = 0,
+    members: Sequence[bool] | None = None,
+    exempt: Sequence[bool] | None = None,
+) -> Allocation:
+    """Divide `pool` minor units: `floor` of them equally among the `members` (default: everybody), the rest by weight.
+
+    weights: whole numbers of at least 0, in the order of the recipients' ids, which is the order in which ties are
+    broken. Nobody gets more than `cap` in all, before rounding and after. Below `minimum` the smallest is dropped, one
+    at a time (of equals who has the least weight, of those the last), and its share divided again. Whoever is
+    `exempt` has neither cap nor minimum.
+    Raises ValueError for negative numbers and for a floor above the pool.
+    """
+    _checked(weights, pool, cap, minimum, floor)
+    everybody = _everybody(weights, members, exempt)
+    waters = _Waters(everybody, pool, floor, cap, minimum)
+    waters.settle()
+    return waters.poured(len(weights))
+
+
+def _checked(weights: Sequence[int], pool: int, cap: int | None, minimum: int, floor: int) -> None:
+    for name, number in {"pool": pool, "cap": cap or 0, "minimum": minimum, "floor": floor}.items():
+        if number < 0:
+            raise ValueError(f"the {name} is {number}: it must be at least 0")
+    if floor > pool:
+        raise ValueError(f"the floor {floor} is above the pool {pool}")
+    if len(weights) and min(weights) < 0:
+        raise ValueError(f"weight {list(weights).index(min(weights))} is {min(weights)}: it must be at least 0")
+
+
+@dataclass
+class _Group:
+    """Recipients under one rule, by falling weight. The first `capped` are at the cap, those from `end` on dropped."""
+
+    places: list[int]
+    weights: list[int]
+    has_floor: bool
+    is_exempt: bool
+    capped: int = 0
+    end: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.end = len(self.places)
+
+
+def _everybody(weights: Sequence[int], members: Sequence[bool] | None, exempt: Sequence[bool] | None) -> list[_Group]:
+    groups: dict[tuple[bool, bool], list[int]] = {}
+    for place, weight in enumerate(weights):
+        member = members is None or members[place]
+        if weight or member:
+            groups.setdefault((member, exempt is not None and exempt[place]), []).append(place)
+    found = []
+    for (member, free), places in sorted(groups.items()):
+        ordered = _by_falling_weight(places, weights)
+        found.append(_Group(ordered, [weights[place] for place in ordered], member, free))
+    return found
+
+
+def _by_falling_weight(places: list[int], weights: Sequence[int]) -> list[int]:
+    held = [weights[place] for place in places]
+    if max(held) < LARGE:
+        order = np.argsort(-np.array(held, np.int64), kind="stable")
+        return [places[at] for at in order.tolist()]
+    return sorted(places, key=weights.__getitem__, reverse=True)  # stable: ties stay in order
+
+
+class _Waters:
+    """The state of water-filling. Amounts are multiplied by `scale`, the number of members, so that the floor of each
+    is whole; an amount is then base + weight * level / weight of all who are neither capped nor dropped."""
+
+    def __init__(self, groups: list[_Group], pool: int, floor: int, cap: int | None, minimum: int) -> None:
+        self.groups, self.pool, self.floor, self.cap, self.minimum = groups, pool, floor, cap, minimum
+        self.open_weight = sum(sum(group.weights) for group in groups)
+        self._measure()
+
+    def _measure(self) -> None:
+        """What follows from who is left."""
+        members = sum(group.end for group in self.groups if group.has_floor)
+        self.scale = max(members, 1)
+        limit = None if self.cap is None else self.cap * self.scale
+        self.limit = limit
+        self.level = (self.pool - self.floor) * self.scale
+        self.base, self.room = [], list[int | None]()
+        for group in self.groups:
+            base = self.floor if group.has_floor else 0
+            if limit is not None and not group.is_exempt:
+                base = min(base, limit)
+            room = None if limit is None or group.is_exempt else limit - base
+            self.base.append(base)
+            self.room.append(room)
+            self.level -= group.capped * (room or 0)
+
+    def settle(self) -> None:
+        """Cap and drop until everybody is between minimum and cap. Each step can only raise the level, so whoever
+        was capped stays so."""
+        while True:
+            self._cap()
+            smallest = self._smallest() if self.minimum else None
+            if smallest is None or smallest[0] >= self.minimum * self.scale * max(self.open_weight, 1):
+                return
+            group = smallest[1]
+            group.end -= 1
+            if group.capped > group.end:
+                group.capped = group.end
+            else:
+                self.open_weight -= group.weights[group.end]
+            self._measure()
+
+    def _cap(self) -> None:
+        changed = True
+        while changed:
+            changed = False
+            for group, room in zip(self.groups, self.room, strict=True):
+                if room is None:
+                    continue
+                while group.capped < group.end and group.weights[group.capped] * self.level > room * self.open_weight:
+                    self.open_weight -= group.weights[group.capped]
+                    self.level -= room
+                    group.capped += 1
+                    changed = True
+
+    def _smallest(self) -> tuple[int, _Group] | None:
+        """The smallest amount (times scale and open weight) and whose it is; of equals the least weight's, the last."""
+        least: tuple[int, int, int, _Group] | None = None
+        open_weight = max(self.open_weight, 1)
+        for group, base, room in zip(self.groups, self.base, self.room, strict=True):
+            if group.is_exempt or not group.end:
+                continue
+            if group.capped == group.end:
+                amount = (base + (room or 0)) * open_weight
+            else:
+                amount = base * open_weight + group.weights[group.end - 1] * self.level
+            found = (amount, group.weights[group.end - 1], -group.places[group.end - 1], group)
+            if least is None or found[:3] < least[:3]:
+                least = found
+        return None if least is None else (least[0], least[3])
+
+    def poured(self, recipients: int) -> Allocation:
+        """Whole units for everybody."""
+        amounts, remainders = [0] * recipients, [0] * recipients
+        capped, dropped = [False] * recipients, [False] * recipients
+        open_weight = max(self.open_weight, 1)
+        level = self.level if self.open_weight else 0
+        whole = self.scale * open_weight
+        for group, base, room in zip(self.groups, self.base, self.room, strict=True):
+            fixed = base * open_weight
+            for at, (place, weight) in enumerate(zip(group.places, group.weights, strict=True)):
+                if at >= group.end:
+                    dropped[place] = True
+                elif at < group.capped:
+                    amounts[place], capped[place] = (base + (room or 0)) // self.scale, True
+                else:
+                    amounts[place], remainders[place] = divmod(fixed + weight * level, whole)
+        seats = sum(remainders) // whole
+        amounts = _seated(amounts, remainders, seats)
+        members = any(group.has_floor and group.end for group in self.groups)
+        floor = min((base for group, base in zip(self.groups, self.base, strict=True) if group.has_floor), default=0)
+        return Allocation(amounts, self.pool - sum(amounts), capped, dropped, floor // self.scale if members else 0)
+
+
+def _seated(amounts: list[int], remainders: list[int], seats: int) -> list[int]:
+    """One unit more for the `seats` largest remainders, ties to the first."""
+    if seats:
+        for place in sorted(range(len(amounts)), key=remainders.__getitem__, reverse=True)[:seats]:
+            amounts[place] += 1
+    return amounts

@@ -11,9 +11,11 @@ import difflib
 import os
 import tomllib
 from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -32,6 +34,8 @@ World = Literal["sample", "live"]
 
 SAMPLE_START = date(2019, 3, 25)
 SAMPLE_HISTORY = date(1980, 1, 1)
+REGISTER = "register.toml"
+"""Where the register is looked for when no setting says so; there it may be missing: nobody has claimed anything."""
 
 
 class SettingsError(ValueError):
@@ -88,6 +92,8 @@ def _sources() -> dict[str, Source]:
         "github": Source(base_url="https://api.github.com", min_interval_s=0.75, page_size=100),
         "huggingface": Source(base_url="https://huggingface.co", min_interval_s=0.6, page_size=100),
         "openalex": Source(base_url="https://api.openalex.org", min_interval_s=0.1, page_size=100),
+        # A file here or an http(s) address of one: claims, opt-outs and shares (traces/register.py).
+        "register": Source(base_url=REGISTER, min_interval_s=0.0, page_size=1),
     }
 
 
@@ -142,6 +148,76 @@ class Influence(BaseModel):
         return {name: given.get(name, weight) for name, weight in RELATION_WEIGHT.items()}
 
 
+class Policy(BaseModel):
+    """By what merit a share of a round's money goes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["IMMEDIATE", "RECENT", "BALANCED", "SPECIAL"]
+    share: Decimal = Field(default=Decimal(1), gt=0, description="beside the other policies of the round")
+    days: int = Field(default=1, ge=1, description="IMMEDIATE: days whose merit counts, the last included")
+    discount: Decimal = Field(default=Decimal("0.5"), ge=0, le=1, description="RECENT: what a day's merit loses a day")
+    lookback: int = Field(default=90, ge=1, le=1000, description="RECENT: days looked back on")
+    recipient: str | None = Field(default=None, description="SPECIAL: the person")
+    memo: str | None = Field(default=None, description="SPECIAL: what for")
+    most: int | None = Field(default=None, ge=0, description="SPECIAL: most that it may spend, minor units")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Policy:
+        if self.name == "SPECIAL" and not (self.recipient and self.memo):
+            raise ValueError("a SPECIAL policy names its recipient and, as memo, what for")
+        return self
+
+
+Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)]
+
+
+class Round(BaseModel):
+    """A pool that is divided again and again. Amounts are in minor units: cents, say, or wei."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="stays as it is: the ledger goes by it")
+    start: date = Field(description="first day that counts")
+    pool: int = Field(ge=0, le=10**30, description="minor units that each period adds")
+    currency: str = Field(default="EUR", min_length=1, description="ISO 4217 code or name of a token")
+    decimals: int = Field(default=2, ge=0, le=18, description="digits of the currency behind the point")
+    token: str | None = Field(default=None, description="ERC-20 address, for exports; none: the chain's own coin")
+    period: Literal["day", "week", "month"] = Field(default="month", description="a week ends on Sunday")
+    policies: tuple[Policy, ...] = Field(default=(Policy(name="IMMEDIATE"),), min_length=1)
+    floor: Share = Field(default=Decimal("0.1"), description="part of the pool divided equally among verified people")
+    integration: Share = Field(default=Decimal("0.25"), description="part of merit by influence x potential (lambda)")
+    keep: Share = Field(default=Decimal("0.5"), description="what a work keeps before what it stands on gets its part")
+    cap: Decimal | None = Field(default=None, gt=0, le=1, description="most for one person, as part of the pool")
+    minimum: int = Field(default=0, ge=0, description="least that is paid to one person, minor units")
+    owner_cap: Decimal | None = Field(default=None, gt=0, le=1, description="most for all works of one owner")
+    owner_minimum: Share = Field(default=Decimal(0), description="least for all works of one owner, part of merit")
+    topic: str | None = Field(default=None, description="only works of this followed topic count")
+    licenses: tuple[str, ...] | None = Field(default=None, description="only these may be paid; none: all may")
+    escrow_days: int = Field(default=180, ge=1, description="how long held money waits before it goes back")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Round:
+        if self.keep == 0:
+            raise ValueError("keep is 0: a work that keeps nothing passes credit on for ever")
+        if self.cap is not None and self.minimum > int(self.pool * Fraction(self.cap)):
+            raise ValueError(f"the minimum {self.minimum} is above the cap, {self.cap} of {self.pool}: nobody is paid")
+        return self
+
+
+def _sample_round() -> Round:
+    """What is divided in the sample: play money, every day."""
+    return Round(
+        name="sample",
+        start=SAMPLE_START,
+        pool=100_000,
+        period="day",
+        policies=(Policy(name="IMMEDIATE", share=Decimal("0.6")), Policy(name="BALANCED", share=Decimal("0.4"))),
+        cap=Decimal("0.25"),
+        minimum=100,
+    )
+
+
 def _named_token_variables() -> dict[str, str]:
     """The variables under which people already keep these tokens."""
     names = {"github": "GITHUB_TOKEN", "huggingface": "HF_TOKEN", "openalex": "OPENALEX_API_KEY"}
@@ -170,6 +246,9 @@ class Settings(BaseSettings):
     sources: dict[str, Source] = Field(default_factory=_sources)
     http: Http = Http()
     influence: Influence = Influence()
+    rounds: tuple[Round, ...] | None = Field(
+        default=None, description="pools to divide among people; default: play money in the sample, none when live"
+    )
     engine: str = Field(
         default="duckdb", description="where relations are computed: duckdb, or spark://host:port (Sail, Spark Connect)"
     )
@@ -217,6 +296,19 @@ class Settings(BaseSettings):
             raise ValueError("topics is empty: name at least one topic to follow")
         return self
 
+    @model_validator(mode="after")
+    def _rounds_that_can_be(self) -> Settings:
+        names = [each.name for each in self.rounds or ()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two rounds are named {min(twice)!r}")
+        topics = {topic.name for topic in self.topics}
+        for each in self.rounds or ():
+            if each.topic is not None and each.topic not in topics:
+                raise ValueError(
+                    f"round {each.name} is for topic {each.topic!r}; followed: {', '.join(sorted(topics))}"
+                )
+        return self
+
     @property
     def lake_root(self) -> Path:
         """Absolute path of the lake. Sample and live get different folders: they must never mix."""
@@ -232,6 +324,11 @@ class Settings(BaseSettings):
     def history(self) -> date:
         """Event times from here on belong to the opening partition."""
         return self.history_from or (SAMPLE_HISTORY if self.source == "sample" else self.opening)
+
+    @property
+    def reward_rounds(self) -> tuple[Round, ...]:
+        """The rounds in force."""
+        return ((_sample_round(),) if self.source == "sample" else ()) if self.rounds is None else self.rounds
 
     @property
     def grace(self) -> timedelta:

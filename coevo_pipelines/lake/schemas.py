@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import polars as pl
 
-ColumnType = Literal["string", "int64", "bool", "float64", "timestamp", "binary", "list[string]"]
+ColumnType = Literal["string", "int64", "amount", "bool", "float64", "timestamp", "binary", "list[string]"]
 
 DUCKDB_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
     "int64": "BIGINT",
+    "amount": "DECIMAL(38,0)",
     "bool": "BOOLEAN",
     "float64": "DOUBLE",
     "timestamp": "TIMESTAMP WITH TIME ZONE",
@@ -80,6 +81,7 @@ class Table:
         types: dict[str, pl.DataType] = {
             "string": pl.String(),
             "int64": pl.Int64(),
+            "amount": pl.Decimal(38, 0),
             "bool": pl.Boolean(),
             "float64": pl.Float64(),
             "timestamp": pl.Datetime("us", "UTC"),
@@ -147,7 +149,7 @@ def violations(table: Table, frame: pl.DataFrame) -> list[str]:
     return found
 
 
-SOURCES = ("arxiv", "github", "huggingface", "openalex")
+SOURCES = ("arxiv", "github", "huggingface", "openalex", "register")
 
 _RAW_SHA256 = Column("raw_sha256", "string", "sha256 of the raw body that said so (scrapes.*.body_sha256)")
 _EVENT_AT = Column("event_at", "timestamp", "when it happened (UTC)")
@@ -157,6 +159,25 @@ _SOURCE = Column("source", "string", "which service said so", enum=SOURCES)
 RELATIONS = ("derives_from", "trained_on", "depends_on", "cites", "mentions")
 KINDS = ("paper", "repository", "model", "dataset", "space")
 METRICS = ("stars", "forks", "likes", "downloads", "citations")
+CHANNELS = (
+    "ethereum",
+    "drips",
+    "github_sponsors",
+    "open_collective",
+    "paypal",
+    "bank",
+    "liberapay",
+    "patreon",
+    "ko_fi",
+    "other",
+)
+
+
+HELD = (
+    "retracted", "licence", "work_opted_out", "owner_opted_out",
+    "opted_out", "disputed", "unknown_person", "unverified",
+)  # fmt: skip
+"""Why money is held back, the weightiest first: the first four are about a work, the others about a person."""
 
 
 def _exchanges(source: str, service: str) -> Table:
@@ -188,6 +209,7 @@ _TABLES = (
     _exchanges("github", "the GitHub REST API"),
     _exchanges("huggingface", "the Hugging Face Hub"),
     _exchanges("openalex", "OpenAlex"),
+    _exchanges("register", "the round keeper's register of claims, opt-outs and shares"),
     Table(
         name="traces.works",
         description="What happened to a work on a day: it appeared, or it changed.",
@@ -270,6 +292,70 @@ _TABLES = (
             _EVENT_AT,
             Column("evidence", "string", "which field of which source says so"),
             _SOURCE,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.claims",
+        description="Who claims to be whom, as it stands at the day's end: the whole register, not what is new. "
+        "A subject that two persons claim has two rows.",
+        key=("person_id", "subject"),
+        columns=(
+            Column("person_id", "string", "a person of the register, such as person:ada"),
+            Column("subject", "string", "an account, orcid:… or <work>#<position>, as written (accounts: in any case)"),
+            Column("name", "string", "name as given", nullable=True),
+            Column("proof", "string", "what was checked; null: the claim is not verified", nullable=True),
+            _EVENT_AT,
+            _SOURCE,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.payouts",
+        description="Where somebody or something can be paid: of persons, as the register stands at the day's end; "
+        "of works and owners, as their files were seen on the day.",
+        key=("subject", "channel", "address", "source"),
+        columns=(
+            Column("subject", "string", "person of the register, owner's account, or work"),
+            Column("channel", "string", "by which way", enum=CHANNELS),
+            Column("address", "string", "account, address or link there, as given"),
+            _SOURCE,
+            _EVENT_AT,
+            Column("evidence", "string", "where exactly: file and line or field"),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.optouts",
+        description="Who and what is not to be paid, as it stands at the day's end: the whole register.",
+        key=("scope", "subject"),
+        columns=(
+            Column("scope", "string", "what is taken out", enum=("person", "owner", "work")),
+            Column("subject", "string", "person or what stands for one, owner's account, or work"),
+            Column("reason", "string", "as given", nullable=True),
+            _EVENT_AT,
+            _SOURCE,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="traces.contributions",
+        description="Who did how much for a work: shares and CRediT roles as the register stands at the day's end, "
+        "commits and listed contributors as seen on the day.",
+        key=("work_id", "contributor", "basis", "source"),
+        columns=(
+            Column("work_id", "string", "the work"),
+            Column("contributor", "string", "account, orcid:…, person:…, <work>#<position>, or a bare name"),
+            Column("basis", "string", "what is counted", enum=("share", "credit", "commits", "author")),
+            _SOURCE,
+            Column("amount", "int64", "shares of one unit of the work's own, roles, or commits; else 1", minimum=0),
+            Column("is_bot", "bool", "a program: left out where credit is given"),
+            _EVENT_AT,
+            Column("evidence", "string", "where exactly: file or answer, and field"),
             _OBSERVED_AT,
             _RAW_SHA256,
         ),
@@ -479,6 +565,127 @@ _TABLES = (
             Column("guarded_inflow", "float64", "part of the works' inflow in guarded mode", minimum=0),
         ),
     ),
+    Table(
+        name="rewards.eligibility",
+        description="Who may be paid, and for how much merit, in each round as of the day; what is held back, and why.",
+        key=("round", "person_id", "subject", "owner"),
+        columns=(
+            Column("round", "string", "name of the round (setting rounds)"),
+            Column("person_id", "string", "person of a claim, else ORCID iD, account, or work and place in its list"),
+            Column("subject", "string", "what decides: the person, or the work whose part is held back"),
+            Column("owner", "string", "account that holds the works, where the round limits owners; else empty"),
+            Column("name", "string", "a name as given", nullable=True),
+            Column("is_verified", "bool", "true: a claim with a proof, undisputed"),
+            Column("held", "string", "why the part is held back; null where it may be paid", nullable=True, enum=HELD),
+            Column("works", "int64", "works that count", minimum=0),
+            Column("merit", "int64", "grains of 10^-18 of all merit of the round", minimum=0),
+        ),
+    ),
+    Table(
+        name="rewards.rounds",
+        description="Each round as of the day: its pool and where all of it went. Shown daily, paid when it closes.",
+        key=("round",),
+        columns=(
+            Column("round", "string", "name of the round"),
+            Column("closes", "bool", "true: the round's period ends with the day"),
+            Column("is_paid", "bool", "true: it closes, and all inputs were complete and observed in time"),
+            Column("why_not", "string", "why nothing is paid", nullable=True),
+            Column("currency", "string", "ISO 4217 code or token"),
+            Column("decimals", "int64", "minor units are 10^-decimals of the currency", minimum=0),
+            Column("pool", "amount", "what the round adds, minor units", minimum=0),
+            Column("returned", "amount", "what came back from expired escrow since the last closing", minimum=0),
+            Column("budget", "amount", "pool + returned = receipts + escrow + reserve", minimum=0),
+            Column("receipts", "amount", "for people who may be paid", minimum=0),
+            Column("escrow", "amount", "held back", minimum=0),
+            Column("reserve", "amount", "what nobody may get: all are at their caps, or nobody is there", minimum=0),
+            Column("floor", "amount", "divided equally among verified people", minimum=0),
+            Column("cap", "amount", "most that a person may get", nullable=True, minimum=0),
+            Column("owner_cap", "amount", "most that one owner's works may bring", nullable=True, minimum=0),
+            Column("minimum", "amount", "least that is paid", minimum=0),
+            Column("recipients", "int64", "people who get something", minimum=0),
+            Column("gini", "float64", "inequality of what people get; null without recipients", nullable=True,
+                   minimum=0, maximum=1),
+            Column("top_10_share", "float64", "share of the ten largest", nullable=True, minimum=0, maximum=1),
+            Column("policy", "string", "the round's parameters, canonical JSON"),
+            Column("owners", "string", "what the works of each owner bring, JSON; null without a limit", nullable=True),
+        ),
+    ),
+    Table(
+        name="rewards.allocations",
+        description="What each person would get or gets in each round as of the day, held parts included.",
+        key=("round", "person_id"),
+        columns=(
+            Column("round", "string", "name of the round"),
+            Column("person_id", "string", "the person"),
+            Column("name", "string", "a name as given", nullable=True),
+            Column("merit", "int64", "grains of the day's merit", minimum=0),
+            Column("amount", "amount", "all of it, minor units", minimum=0),
+            Column("floor", "amount", "of it, the equal part", minimum=0),
+            Column("receipt", "amount", "of it, what may be paid", minimum=0),
+            Column("held", "amount", "of it, what goes to escrow", minimum=0),
+            Column("is_capped", "bool", "true: held down by the cap"),
+            Column("is_dropped", "bool", "true: below the minimum"),
+            Column("is_paid", "bool", "true: the round was paid on the day"),
+        ),
+    ),
+    Table(
+        name="rewards.receipts",
+        description="What is paid on the day: parts of a round, and escrow released to people.",
+        key=("round", "person_id", "kind", "holding_id"),
+        columns=(
+            Column("round", "string", "name of the round"),
+            Column("person_id", "string", "who is paid"),
+            Column("kind", "string", "what for", enum=("round", "release")),
+            Column("holding_id", "string", "rewards.escrow, for a release; else empty"),
+            Column("amount", "amount", "minor units", minimum=1),
+        ),
+    ),
+    Table(
+        name="rewards.escrow",
+        description="Money held back, as of the day: what is open, and what was released or expired on it.",
+        key=("holding_id",),
+        columns=(
+            Column("holding_id", "string", "hash of round, day, person, reason and subject"),
+            Column("round", "string", "name of the round"),
+            Column("opened", "string", "day of the round, YYYY-MM-DD"),
+            Column("expires", "string", "day on which it goes back to the pool, YYYY-MM-DD"),
+            Column("person_id", "string", "for whom"),
+            Column("subject", "string", "what decides: the person or a work"),
+            Column("held", "string", "why", enum=HELD),
+            Column("amount", "amount", "minor units", minimum=1),
+            Column("state", "string", "what became of it by the day's end", enum=("open", "released", "expired")),
+            Column("released_to", "string", "person of a claim who got it", nullable=True),
+        ),
+    ),
+    Table(
+        name="rewards.explanations",
+        description="Where each payee's amount comes from, largest parts first; the parts add up to it exactly.",
+        key=("round", "person_id", "place"),
+        columns=(
+            Column("round", "string", "name of the round"),
+            Column("person_id", "string", "the payee"),
+            Column("place", "int64", "1 for the largest part", minimum=1),
+            Column("part", "string", "kind of part", enum=("floor", "use", "lineage", "past", "rest")),
+            Column("work_id", "string", "the person's work that is used", nullable=True),
+            Column("via", "string", "the work that uses it", nullable=True),
+            Column("relation", "string", "kind of use", nullable=True, enum=RELATIONS),
+            Column("amount", "amount", "minor units", minimum=0),
+        ),
+    ),
+    Table(
+        name="rewards.alerts",
+        description="Structures that look arranged, for a person to look at; no money depends on them.",
+        key=("alert",),
+        columns=(
+            Column("alert", "string", "hash of kind, members and works"),
+            Column("kind", "string", "what it looks like",
+                   enum=("reciprocity", "burst", "closed_clique", "self_citation", "split_repositories")),
+            Column("members", "list[string]", "owners or sets of authors"),
+            Column("works", "list[string]", "works concerned"),
+            Column("score", "float64", "how far from usual; comparable inside a kind", minimum=0),
+            Column("reason", "string", "one sentence for a person"),
+        ),
+    ),
 )  # fmt: skip
 
 TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
@@ -488,6 +695,7 @@ STAGES: Mapping[str, str] = {
     "traces": "Works, references, counters, people and identities, normalized from the raw exchanges.",
     "citations": "The citation and lineage graph: nodes, aliases, typed dated edges, resolutions, quarantine.",
     "influence": "Influence and integrative potential of works, chambers and lattice, and what people get of it.",
+    "rewards": "Rounds: who may be paid, what everybody gets and why, what is held back, what looks arranged.",
 }
 
 

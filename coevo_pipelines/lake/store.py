@@ -194,7 +194,7 @@ class Lake:
                 schema=schema.fingerprint,
                 complete=complete,
                 observed_until=observed_until.isoformat() if observed_until else None,
-                vintage=self.vintage(day, observed_until),
+                vintage=vintage(day, observed_until, self.grace),
                 inputs=tuple(inputs),
                 code_version=code_version(),
                 run_id=self.run_id,
@@ -214,13 +214,6 @@ class Lake:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def vintage(self, day: date, observed_until: datetime | None) -> str:
-        """`observed`: everything was seen by the day's end plus the grace period; else `reconstructed`."""
-        if observed_until is None:
-            return "reconstructed"
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-        return "observed" if observed_until <= end + self.grace else "reconstructed"
-
     def repair(self) -> int:
         """Finish what a killed writer announced; remove temporary files of processes that are gone.
 
@@ -236,6 +229,14 @@ class Lake:
                     leftover.unlink(missing_ok=True)
                     removed += 1
         return removed
+
+
+def vintage(day: date, observed_until: datetime | None, grace: timedelta) -> str:
+    """`observed`: everything was seen by the day's end plus the grace period; else `reconstructed`."""
+    if observed_until is None:
+        return "reconstructed"
+    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return "observed" if observed_until <= end + grace else "reconstructed"
 
 
 def _is_running(process: int) -> bool:

@@ -2,5 +2,6 @@
 
 `facts/` holds identifiers, titles, names, dates and references (see facts/PROVENANCE.md; what had to be
 composed is marked there and in the files), `world.py` looks things up in them, `server.py` speaks the four
-services' formats on 127.0.0.1. Nothing outside this folder knows that the sample exists, except the setting.
+services' formats on 127.0.0.1 and gives out the register of claims, which is composed. Nothing outside this folder
+knows that the sample exists, except the setting.
 """

@@ -1,7 +1,7 @@
 """A server on 127.0.0.1 that answers in the four services' documented formats from the sample's facts.
 
-One server, a path prefix a service. Paging, empty results and errors are answered as the services do. Files
-of repositories and cards are composed from facts (links, dependency names), never copied.
+One server, a path prefix a service; `/register` is the file of claims. Paging, empty results and errors are answered
+as the services do. Files of repositories and cards are composed from facts (links, dependency names), never copied.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
-from coevo_pipelines.sample.world import Fact, World, about, openalex_id
+from coevo_pipelines.sample.world import Fact, World, about, openalex_id, register
 
 HUB_PAGE = 4  # small, so that the sample's few items still need the Link header
 
@@ -239,10 +239,10 @@ _QUALIFIER = re.compile(r"(topic|created|pushed):(\S+)")
 
 
 def github(world: World, path: str, parameters: Parameters, base: str) -> Answer:
-    """`/search/repositories`, `/repos/{owner}/{name}` and its readme and contents."""
+    """`/search/repositories`, `/repos/{owner}/{name}` and its readme, contents and contributors."""
     if path == "/search/repositories":
         return _github_search(world, parameters, base)
-    match = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/(readme|contents)/?(.*))?", path)
+    match = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/(readme|contents|contributors)/?(.*))?", path)
     by_name = {repository["full_name"].lower(): repository for repository in world.repositories()}
     repository = by_name.get(match[1].lower()) if match else None
     if match is None or repository is None:
@@ -251,13 +251,26 @@ def github(world: World, path: str, parameters: Parameters, base: str) -> Answer
         parent = by_name.get((repository["fork_of"] or "").lower())
         extra = {"parent": _github_repository(parent)} if parent else {}
         return _json({**_github_repository(repository), **extra})
-    files = _repository_files(repository)
+    if match[2] == "contributors":
+        return _github_contributors(world, repository, parameters, f"{base}{path}")
+    files = _repository_files(repository) | world.people_of(repository)["files"]
     if match[2] == "contents" and not match[3]:
-        return _json([_github_file(repository, name, None) for name in files])
+        return _json([_github_entry(repository, name) for name in sorted({file.partition("/")[0] for file in files})])
     name = "README.md" if match[2] == "readme" else match[3]
     if name not in files:
         raise _github_error(404, "Not Found")
     return _json(_github_file(repository, name, files[name]))
+
+
+def _github_contributors(world: World, repository: Fact, parameters: Parameters, address: str) -> Answer:
+    """Most commits first; whoever has no account only where `anon` is asked for."""
+    page, per_page = int(parameters.get("page", 1)), min(int(parameters.get("per_page", 30)), 100)
+    anonymous = parameters.get("anon") in {"1", "true"}
+    listed = [one for one in world.people_of(repository)["contributors"] if anonymous or one["type"] != "Anonymous"]
+    headers = {}
+    if page * per_page < len(listed):
+        headers["Link"] = f'<{address}?{urlencode({**parameters, "page": page + 1})}>; rel="next"'
+    return _json(listed[(page - 1) * per_page : page * per_page], headers)
 
 
 def _github_error(status: int, message: str) -> Refused:
@@ -333,19 +346,28 @@ def _repository_files(repository: Fact) -> dict[str, str]:
     return files
 
 
-def _github_file(repository: Fact, name: str, text: str | None) -> Fact:
-    body = (text or "").encode()
-    record = {
-        "type": "file",
+def _github_entry(repository: Fact, name: str) -> Fact:
+    """An entry of the root's listing; the sample's only folder is `.github`."""
+    return {
+        "type": "dir" if name == ".github" else "file",
         "name": name,
         "path": name,
-        "sha": hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest(),
-        "size": len(body),
         "url": f"https://api.github.com/repos/{repository['full_name']}/contents/{name}",
     }
-    if text is None:
-        return record
-    return {**record, "encoding": "base64", "content": base64.encodebytes(body).decode()}
+
+
+def _github_file(repository: Fact, path: str, text: str) -> Fact:
+    body = text.encode()
+    return {
+        "type": "file",
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "sha": hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest(),
+        "size": len(body),
+        "url": f"https://api.github.com/repos/{repository['full_name']}/contents/{path}",
+        "encoding": "base64",
+        "content": base64.encodebytes(body).decode(),
+    }
 
 
 # --- Hugging Face --------------------------------------------------------------------------------------
@@ -405,9 +427,20 @@ def _card(item: Fact) -> str:
     return f"---\n{front}---\n\n# {item['id']}\n\nComposed for the sample.\n\n{links}"
 
 
+# --- the register --------------------------------------------------------------------------------------
+
+
+def claims(_world: World, path: str, _parameters: Parameters, _base: str) -> Answer:
+    """The file itself."""
+    if path != "/":
+        raise Refused(404, "Not Found", "text/plain")
+    return Answer(200, register(), "application/toml")
+
+
 SERVICES: dict[str, Callable[[World, str, Parameters, str], Answer]] = {
     "arxiv": arxiv,
     "github": github,
     "huggingface": huggingface,
     "openalex": openalex,
+    "register": claims,
 }

@@ -23,6 +23,11 @@ def facts(name: str) -> Any:
     return json.loads(text)
 
 
+def register() -> bytes:
+    """The bundled `facts/register.toml`: claims that nobody made."""
+    return resources.files("coevo_pipelines.sample").joinpath("facts", "register.toml").read_bytes()
+
+
 def openalex_id(key: str) -> str:
     """A composed OpenAlex id: the facts do not hold the real ones. All begin with W99, far above real ids."""
     return f"W99{int(hashlib.sha256(key.encode()).hexdigest()[:10], 16):013d}"
@@ -71,10 +76,25 @@ class World:
                 found.append({**repository, **states[-1]})
         return sorted(found, key=lambda repository: repository["full_name"].lower())
 
+    def people_of(self, repository: Fact) -> Fact:
+        """`contributors` (as GitHub lists them) and `files` (path: text) of a repository, all composed: those in
+        `facts/people.json`, else the owner alone, with commits made of a hash."""
+        name = repository["full_name"]
+        if composed := facts("people").get(name):
+            texts = {path: text if isinstance(text, str) else _pretty(text) for path, text in composed["files"].items()}
+            return {**composed, "files": texts}
+        commits = 10 + int(hashlib.sha256(name.encode()).hexdigest()[:4], 16) % 90
+        owner = {"login": name.partition("/")[0], "type": "User", "contributions": commits}
+        return {"contributors": [owner], "files": {}}
+
     def hub(self, kind: str) -> list[Fact]:
         """Hub items of `models`, `datasets` or `spaces` created by the day, newest first."""
         items = [item for item in facts("hub")[kind] if _day(item["created"]) <= self.day]
         return sorted(items, key=lambda item: (item["created"], item["id"]), reverse=True)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _day(timestamp: str) -> date:

@@ -2,26 +2,30 @@
 
 https://docs.github.com/en/rest. A search gives at most 1,000 results, so long spans are cut by date.
 `created:` is stable; `pushed:` is only the last push, so it is asked only while the day is recent.
-For each repository its README, CITATION.cff and Python dependency manifests are read.
+For each repository its README, CITATION.cff and Python dependency manifests are read. While the day is recent, so are
+what says whom to pay (`.github/FUNDING.yml`, `funding.json`), `.all-contributorsrc` and the list of contributors with
+their commits: none of these has a date, so of a past day they say nothing.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Incomplete, Scrape, sliced
-from coevo_pipelines.traces import identifiers
-from coevo_pipelines.traces.records import ParseError, Traces, json_object, json_value
+from coevo_pipelines.traces import funding, identifiers
+from coevo_pipelines.traces.bots import is_bot
+from coevo_pipelines.traces.records import ParseError, Traces, json_list, json_object, json_value
 
 if TYPE_CHECKING:
     from github import Github
@@ -29,8 +33,13 @@ if TYPE_CHECKING:
 
 MOST_SEARCH_RESULTS = 1_000
 MANIFESTS = ("CITATION.cff", "pyproject.toml", "requirements.txt")
+UNDATED = ("funding.json", ".all-contributorsrc")
+FUNDING_YML = ".github/FUNDING.yml"
+MOST_CONTRIBUTORS = 500
+"""GitHub links the first 500 author addresses of a repository to accounts; the rest would be bare names."""
 _REPOSITORY = re.compile(r"/repos/([^/]+/[^/]+)$")
 _README = re.compile(r"/repos/([^/]+/[^/]+)/readme$")
+_CONTRIBUTORS = re.compile(r"/repos/([^/]+/[^/]+)/contributors$")
 _CONTENT = re.compile(r"/repos/([^/]+/[^/]+)/contents/(.+)$")
 
 
@@ -67,13 +76,14 @@ def fetch(scrape: Scrape) -> None:
                     raise Incomplete(f"search topic:{topic}: {redirected}") from redirected
         for name, repository in sorted(found.items()):
             with scrape.item(name):
-                _fetch_repository(client, name, is_fork=repository.fork)
+                _fetch_repository(scrape, client, name, is_fork=repository.fork)
 
 
 def check(url: str, status: int, body: bytes) -> str:
     """What is wrong with an answer; empty when it can be read. A 202 means: ask again."""
     path = unquote(urlsplit(url).path)
-    if status == 301:
+    lists_people = _CONTRIBUTORS.search(path) is not None
+    if status == 301 or (status == 204 and lists_people):
         return ""
     if status != 200:
         return "not an answer of this API"
@@ -87,27 +97,44 @@ def check(url: str, status: int, body: bytes) -> str:
             return "the page has no items or no total_count"
         named = all(isinstance(item, dict) and "full_name" in item for item in items)
         return "" if named else "an item has no full_name"
-    wanted = (dict, list) if path.endswith("/contents/") else dict
+    wanted = list if lists_people else (dict, list) if path.endswith("/contents/") else dict
     return "" if isinstance(value, wanted) else f"a JSON {type(value).__name__}"
 
 
-def _fetch_repository(client: Github, name: str, *, is_fork: bool) -> None:
+def _fetch_repository(scrape: Scrape, client: Github, name: str, *, is_fork: bool) -> None:
     if is_fork:
         with _refusable():
             client.get_repo(name).complete()  # a search result does not say what a fork was forked from
     # A fresh lazy one: its address is made from the name; the one in an answer may be on another host.
     repository = client.get_repo(name)
-    files: set[str] = set()
+    kinds: dict[str, str] = {}
     with _refusable():
         listed = repository.get_contents("")
-        files = {item.name for item in (listed if isinstance(listed, list) else [listed]) if item.type == "file"}
+        kinds = {item.name: item.type for item in (listed if isinstance(listed, list) else [listed])}
+    files = sorted(name for name, kind in kinds.items() if kind == "file")
     if any(file.lower().startswith("readme") for file in files):
         with _refusable():
             repository.get_readme()
-    for manifest in MANIFESTS:
-        if manifest in files:
-            with _refusable():
-                repository.get_contents(manifest)
+    wanted = [manifest for manifest in MANIFESTS if manifest in files]
+    if scrape.is_recent:
+        undated = (*UNDATED, "funding.yml") if name.endswith("/.github") else UNDATED
+        wanted += [file for file in files if file.lower() in undated]  # Drips writes FUNDING.json
+        wanted += [FUNDING_YML] if kinds.get(".github") == "dir" else []
+    for path in wanted:
+        with _refusable():
+            repository.get_contents(path)
+    if scrape.is_recent and kinds:
+        with _refusable():
+            _fetch_contributors(repository, min(scrape.source.page_size, 100))
+
+
+def _fetch_contributors(repository: Repository, per_page: int) -> None:
+    """Page by page under the repository's name: the service's own link to the next page has a number for it."""
+    for page in range(1, MOST_CONTRIBUTORS // per_page + 1):
+        asked = {"anon": "true", "per_page": per_page, "page": page}
+        _, listed = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/contributors", parameters=asked)
+        if len(listed or ()) < per_page:
+            break
 
 
 @contextmanager
@@ -159,7 +186,7 @@ def _client(scrape: Scrape) -> Iterator[Github]:
 
 
 def parse(exchange: Exchange, traces: Traces) -> None:
-    """Repositories from a search page or a repository's own page; references from a file of it."""
+    """Repositories from a search page or a repository's own page; what a file of it or its contributors say."""
     path = unquote(urlsplit(exchange.url).path)
     if path.endswith("/search/repositories"):
         body = json_object(exchange.body)
@@ -173,6 +200,8 @@ def parse(exchange: Exchange, traces: Traces) -> None:
                 _parse_repository(item, traces)
     elif match := _README.search(path):
         _parse_file(match[1], exchange.body, traces)
+    elif match := _CONTRIBUTORS.search(path):
+        _parse_contributors(match[1], exchange, traces)
     elif match := _CONTENT.search(path):
         if exchange.body.lstrip()[:1] == b"{":
             _parse_file(match[1], exchange.body, traces)
@@ -225,14 +254,20 @@ def _parse_repository(item: Any, traces: Traces) -> None:
 
 
 def _parse_file(repository: str, body: bytes, traces: Traces) -> None:
-    """References in one file of a repository, as the contents API gives it (base64 inside JSON)."""
+    """What one file of a repository says, as the contents API gives it (base64 inside JSON)."""
     record = json_object(body)
     work_id, path = identifiers.github(repository), str(record.get("path") or "README")
+    if record.get("encoding") == "none":
+        raise ParseError(f"{work_id} {path}: too large for the contents API")
     try:
         text = base64.b64decode(record.get("content") or "", validate=False).decode("utf-8", "replace")
     except (binascii.Error, TypeError) as error:
         raise ParseError(f"{path}: the content is not base64 ({error})") from error
-    if path == "requirements.txt":
+    if read_addresses := funding.reader(path):
+        _parse_addresses(repository, path, text, read_addresses, traces)
+    elif path.lower() == ".all-contributorsrc":
+        _parse_listed(work_id, path, text, traces)
+    elif path == "requirements.txt":
         _parse_requirements(work_id, path, enumerate(text.splitlines(), start=1), traces)
     elif path == "pyproject.toml":
         _parse_pyproject(work_id, path, text, traces)
@@ -242,6 +277,74 @@ def _parse_file(repository: str, body: bytes, traces: Traces) -> None:
     else:
         for line, target in identifiers.in_text(text):
             traces.file_reference(work_id, target, "mentions", f"{path} line {line}")
+
+
+def _parse_addresses(
+    repository: str, path: str, text: str, read_addresses: Callable[[str], funding.Addresses], traces: Traces
+) -> None:
+    """Where the repository can be paid. The account's own `.github` repository speaks for the account: GitHub shows
+    its files for those of all its repositories that have none."""
+    work_id = identifiers.github(repository)
+    if not traces.observes(work_id):
+        return
+    owner, _, name = repository.partition("/")
+    subject = f"github:{owner}" if name == ".github" else work_id
+    try:
+        addresses = read_addresses(text)
+    except ParseError as error:
+        raise ParseError(f"{work_id} {path}: {error}") from error
+    for found in addresses.found:
+        traces.payout(subject, found.channel, found.address, f"{path} {found.place}")
+    for place, reason in addresses.rejected:
+        traces.reject(f"{work_id} {path} {place}", reason)
+
+
+def _parse_listed(work_id: str, path: str, text: str, traces: Traces) -> None:
+    """The people whom a project lists itself (https://allcontributors.org): each counts one."""
+    if not traces.observes(work_id):
+        return
+    listed = json_object(text.encode("utf-8", "replace")).get("contributors", [])
+    if not isinstance(listed, list):
+        raise ParseError(f"{work_id} {path}: contributors is not a list")
+    for number, one in enumerate(listed):
+        with traces.item(f"{work_id} {path} contributors[{number}]"):
+            login = _login(one)
+            place = f"{path} contributors[{number}]"
+            traces.contribution(work_id, f"github:{login}", "author", 1, place, is_bot=is_bot(login))
+
+
+def _parse_contributors(repository: str, exchange: Exchange, traces: Traces) -> None:
+    """Commits by account; whoever has no account is told apart by name and address, the address as a digest."""
+    work_id = identifiers.github(repository)
+    if not exchange.body or not traces.observes(work_id):
+        return
+    asked = parse_qs(urlsplit(exchange.url).query)
+    page, per_page = int(asked.get("page", ["1"])[0]), int(asked.get("per_page", ["30"])[0])
+    for number, one in enumerate(json_list(exchange.body), start=(page - 1) * per_page):
+        place = f"contributors[{number}]"
+        with traces.item(f"{work_id} {place}"):
+            if one.get("type") == "Anonymous":
+                who, bot = _nobody(one), is_bot(str(one.get("name")))
+            else:
+                login = _login(one)
+                who, bot = f"github:{login}", is_bot(login, one.get("type"))
+            traces.contribution(work_id, who, "commits", one.get("contributions"), place, is_bot=bot)
+    if page * per_page >= MOST_CONTRIBUTORS and 'rel="next"' in exchange.headers.get("link", ""):
+        traces.reject(f"{work_id} contributors", f"more than {page * per_page}: the others were not asked for")
+
+
+def _login(one: Any) -> str:
+    login = one.get("login") if isinstance(one, dict) else None
+    if not isinstance(login, str) or not re.fullmatch(r"[A-Za-z0-9][\w-]{0,99}(\[bot\])?", login, re.ASCII):
+        raise ParseError(f"not a login: {login!r}"[:200])
+    return login
+
+
+def _nobody(one: dict[str, Any]) -> str:
+    # Anybody can call himself `github:ada` in his git settings: a name never looks like an identifier.
+    name = funding.readable(str(one.get("name") or "").translate({ord(":"): " ", ord("#"): " "}))
+    address = str(one.get("email") or "").strip().lower()
+    return f"{name} ({hashlib.sha256(address.encode()).hexdigest()[:8]})" if address else name
 
 
 def _parse_pyproject(work_id: str, path: str, text: str, traces: Traces) -> None:

@@ -16,6 +16,7 @@ SERVICES = {
     "github": "GitHub",
     "huggingface": "Hugging Face",
     "openalex": "OpenAlex",
+    "register": "The register",
 }
 
 

@@ -24,7 +24,7 @@ REJECTS = "traces.rejects"
 
 
 def trace_assets(settings: Settings) -> dg.AssetsDefinition:
-    """The six tables of the stage as one computation: each body is parsed once."""
+    """The tables of the stage as one computation: each body is parsed once."""
     sources = [name for name, source in settings.sources.items() if source.enabled]
     raw = [f"scrapes.{name}" for name in sorted(sources)]
 

@@ -10,20 +10,13 @@ from coevo_pipelines.lake import schemas
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.sources import source as source_module
 from coevo_pipelines.settings import Topic
-from coevo_pipelines.traces.records import Traces
+from coevo_pipelines.traces.records import KINDS_OF_ROW, Traces
 from coevo_pipelines.windows import Window
 
 if TYPE_CHECKING:
     import polars as pl
 
-TABLES = (
-    "traces.works",
-    "traces.references",
-    "traces.metrics",
-    "traces.people",
-    "traces.identities",
-    "traces.rejects",
-)
+TABLES = tuple(f"traces.{name}" for name in KINDS_OF_ROW)
 
 
 def normalize(

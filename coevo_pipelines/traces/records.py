@@ -25,6 +25,20 @@ _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 _HALF_OF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _INT64_MAX = 2**63 - 1
 
+KINDS_OF_ROW = (
+    "works",
+    "references",
+    "metrics",
+    "people",
+    "identities",
+    "claims",
+    "payouts",
+    "optouts",
+    "contributions",
+    "rejects",
+)
+"""The tables of the stage, by their short names."""
+
 
 class Traces:
     """Collects the rows of one source and day, exchange by exchange.
@@ -37,9 +51,7 @@ class Traces:
         self.source = source
         self.window = window
         self.outside_window = 0
-        self.rows: dict[str, list[Row]] = {
-            name: [] for name in ("works", "references", "metrics", "people", "identities", "rejects")
-        }
+        self.rows: dict[str, list[Row]] = {name: [] for name in KINDS_OF_ROW}
         self._deadline = window.end + grace
         self._patterns = [(topic.name, _pattern(topic)) for topic in topics]
         self._provenance: Row = {}
@@ -176,13 +188,79 @@ class Traces:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _INT64_MAX:
             self.reject(f"{work_id} {metric}", f"not a count: {value!r}"[:200])
             return
-        seen_in_time = self._provenance["observed_at"] <= self._deadline
         self.rows["metrics"].append(
             {
                 "work_id": work_id,
                 "metric": metric,
-                "value": value if seen_in_time else None,
+                "value": value if self._seen_in_time else None,
                 "event_at": self.window.last_instant,
+                **self._provenance,
+            }
+        )
+
+    @property
+    def _seen_in_time(self) -> bool:
+        return bool(self._provenance["observed_at"] <= self._deadline)
+
+    def observes(self, work_id: str) -> bool:
+        """Whether what is seen of the work now may be said of the day: the work belongs to it, and the answer
+        came in time. What a file or a list holds today says nothing of a day long past."""
+        return work_id in self._events and self._seen_in_time
+
+    def claim(self, person_id: str, subject: str, at: datetime, *, name: str | None, proof: str | None) -> None:
+        """The person says to be the account, author or iD `subject`. Without `proof` nobody has checked it."""
+        self.rows["claims"].append(
+            {
+                "person_id": person_id,
+                "subject": subject,
+                "name": name,
+                "proof": proof,
+                "event_at": at,
+                **self._provenance,
+            }
+        )
+
+    def optout(self, scope: str, subject: str, at: datetime, reason: str | None) -> None:
+        self.rows["optouts"].append(
+            {"scope": scope, "subject": subject, "reason": reason, "event_at": at, **self._provenance}
+        )
+
+    def payout(self, subject: str, channel: str, address: str, evidence: str, at: datetime | None = None) -> None:
+        """Where `subject` can be paid, from `at` on; without it the address was seen as of the day's end."""
+        self.rows["payouts"].append(
+            {
+                "subject": subject,
+                "channel": channel,
+                "address": address,
+                "event_at": at or self.window.last_instant,
+                "evidence": evidence,
+                **self._provenance,
+            }
+        )
+
+    def contribution(
+        self,
+        work_id: str,
+        contributor: str,
+        basis: str,
+        amount: Any,
+        evidence: str,
+        at: datetime | None = None,
+        *,
+        is_bot: bool = False,
+    ) -> None:
+        """What the contributor did for the work, in the unit of the basis; without `at`, seen as of the day's end."""
+        if isinstance(amount, bool) or not isinstance(amount, int) or not 0 <= amount <= _INT64_MAX:
+            raise ParseError(f"not a count: {amount!r}"[:200])
+        self.rows["contributions"].append(
+            {
+                "work_id": work_id,
+                "contributor": contributor,
+                "basis": basis,
+                "amount": amount,
+                "is_bot": is_bot,
+                "event_at": at or self.window.last_instant,
+                "evidence": evidence,
                 **self._provenance,
             }
         )

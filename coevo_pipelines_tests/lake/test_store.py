@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from coevo_pipelines.lake.schemas import TABLES, SchemaError
-from coevo_pipelines.lake.store import Lake, StaleInputs
+from coevo_pipelines.lake.store import Lake, StaleInputs, vintage
 from coevo_pipelines.lake.verify import verify
 
 DAY = date(2026, 1, 5)
@@ -124,9 +124,9 @@ def test_a_snapshot_does_not_change(lake: Lake) -> None:
 
 def test_vintage_is_observed_until_the_grace_period_ends(lake: Lake) -> None:
     end = datetime(2026, 1, 6, tzinfo=UTC)
-    assert lake.vintage(DAY, end + timedelta(hours=48)) == "observed"
-    assert lake.vintage(DAY, end + timedelta(hours=48, seconds=1)) == "reconstructed"
-    assert lake.vintage(DAY, None) == "reconstructed"
+    assert vintage(DAY, end + timedelta(hours=48), lake.grace) == "observed"
+    assert vintage(DAY, end + timedelta(hours=48, seconds=1), lake.grace) == "reconstructed"
+    assert vintage(DAY, None, lake.grace) == "reconstructed"
 
 
 def _write_days(root: str, first: int) -> None:

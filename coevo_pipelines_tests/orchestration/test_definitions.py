@@ -49,7 +49,8 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
         return {parent.to_user_string() for parent in graph.get(dg.AssetKey(key.split("/"))).parent_keys}
 
     assert parents("scrapes/arxiv") == set()
-    assert parents("traces/works") == {f"scrapes/{name}" for name in ("arxiv", "github", "huggingface", "openalex")}
+    sources = ("arxiv", "github", "huggingface", "openalex", "register")
+    assert parents("traces/works") == parents("traces/claims") == {f"scrapes/{name}" for name in sources}
     assert parents("citations/edges") == {f"traces/{name}" for name in ("works", "references", "people", "identities")}
     graph_of_a_day = {f"citations/{name}" for name in ("nodes", "aliases", "edges")}
     assert parents("influence/scores") == {"traces/works", "traces/people", *graph_of_a_day}

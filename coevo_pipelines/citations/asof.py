@@ -48,8 +48,8 @@ KNOWN = ("traces.works", "traces.people", "citations.aliases", "citations.nodes"
 def works(known: Known) -> Table:
     """One row a node that stands for itself as of the day, stubs included.
 
-    node_id, node, is_stub, kind, title, owner, created_at, event_at, fields, tags, topics, authors. A stub has
-    empty lists and nulls. event_at: when the work appeared, for a stub when it was first named.
+    node_id, node, is_stub, kind, title, owner, status, license, created_at, event_at, fields, tags, topics, authors.
+    A stub has empty lists and nulls. event_at: when the work appeared, for a stub when it was first named.
     """
     canonical = known.engine.keep(standing(known.aliases))
     described = known.engine.keep(described_works(known.works, known.people, canonical))
@@ -66,6 +66,8 @@ def works(known: Known) -> Table:
         kind=described.kind,
         title=described.title,
         owner=described.owner,
+        status=described.status,
+        license=described.license,
         created_at=described.created_at,
         event_at=ibis.coalesce(described.created_at, nodes.named_at),
         fields=ibis.coalesce(described.fields, nothing),

@@ -117,8 +117,8 @@ def pairs_in_force(identities: Table) -> Table:
 def described_works(works: Table, people: Table, canonical: Table) -> Table:
     """One row a representative that has a trace: its own latest description, or else the latest of its aliases'.
 
-    node_id; work_id and source of that description, and its kind, title, owner, fields, tags, topics; created_at
-    of the first trace under any of its names; authors as in `author_sets`, null where the description has none.
+    node_id; work_id and source of that description, and its kind, title, owner, status, license, fields, tags,
+    topics; created_at of the first trace under any of its names; authors as in `author_sets`, null where the description has none.
     """
     key = ["work_id", "source", "event_at", "date"]
     described = works.select(*key, "raw_sha256", "created_at")  # no more: what a window sorts should be narrow
@@ -133,7 +133,7 @@ def described_works(works: Table, people: Table, canonical: Table) -> Table:
     authors = author_sets(people)
     joined = best.left_join(authors, (best.work_id == authors.work_id) & (best.source == authors.source))
     return joined.select(
-        "node_id", "work_id", "source", "kind", "title", "owner", "fields", "tags", "topics",
+        "node_id", "work_id", "source", "kind", "title", "owner", "status", "license", "fields", "tags", "topics",
         created_at=best.appeared_at, authors=authors.authors,
     )  # fmt: skip
 

@@ -79,7 +79,7 @@ def explain_day(snapshot: Snapshot, day: date, work: str, settings: Settings, *,
     """About a work of the lake, under any of its identifiers, as of `day`. Raises UnknownWork."""
     from coevo_pipelines.citations import asof
     from coevo_pipelines.influence.day import vouching
-    from coevo_pipelines.influence.load import aliases_of, tables_of
+    from coevo_pipelines.influence.load import aliases_of, claims_of, tables_of
     from coevo_pipelines.influence.scores import both_modes, teleports, typed_links
     from coevo_pipelines.lake.engine import Engine
 
@@ -91,7 +91,7 @@ def explain_day(snapshot: Snapshot, day: date, work: str, settings: Settings, *,
     stands = dict(aliases.filter(pl.col("id") == work).iter_rows())
     name = stands.get(work, work)
     place = _place(name, graph.works["node_id"], work, f"as of {day}", also=aliases["id"])
-    vouches = vouching(graph.works["node_id"], aliases)
+    vouches = vouching(graph.works, aliases, claims_of(snapshot, day))
     links = typed_links(graph)
     solution = both_modes(graph, day, vouches, settings.influence, links=links)[1 if guarded else 0]
     if solution is None:

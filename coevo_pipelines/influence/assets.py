@@ -27,7 +27,7 @@ TABLES = (
     "influence.bonds",
     "influence.people",
 )
-INPUTS = ("traces.works", "traces.people", "citations.nodes", "citations.aliases", "citations.edges")
+INPUTS = ("traces.works", "traces.people", "traces.claims", "citations.nodes", "citations.aliases", "citations.edges")
 SCORES = "influence.scores"
 MOST_RESIDUAL = 1e-12
 

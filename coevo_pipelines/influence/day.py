@@ -40,6 +40,8 @@ class Known:
     """`citations.asof.edges`."""
     aliases: pl.DataFrame
     """(id, canonical): what stands for identifiers as of the day."""
+    claims: pl.DataFrame
+    """`traces.claims` of the day."""
     settled: tuple[pl.DataFrame, pl.DataFrame]
     """`works` and `edges` as the month began: as of the last day of the one before, or of the lake's first day."""
     before: Sequence[pl.DataFrame]
@@ -57,7 +59,7 @@ class Table:
 def influence_of(known: Known, settings: Influence) -> Mapping[str, Table]:
     """The tables of the stage but for `influence.people`."""
     graph = graph_of(known.works, known.edges)
-    vouches = vouching(graph.works["node_id"], known.aliases)
+    vouches = vouching(graph.works, known.aliases, known.claims)
     scored = scores_of(graph, graph_of(*known.settled), known.day, vouches, settings)
     counts = {"works": graph.n, "links": graph.source.size, "links_of_weight_0": graph.own}
     return {
@@ -85,10 +87,29 @@ def people_of(carried: pl.DataFrame) -> Table:
     return Table(frame, {"identified": int((~frame["person_id"].str.contains("#", literal=True)).sum())})
 
 
-def vouching(node_id: pl.Series, aliases: pl.DataFrame) -> NDArray[np.bool_]:
-    """Which works arXiv lists, under whatever identifier the graph has them."""
+def vouching(works: pl.DataFrame, aliases: pl.DataFrame, claims: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which works arXiv lists, under whatever identifier the graph has them, and which a verified person has claimed:
+    an authorship of them, or the account of their owner. What two persons claim counts for neither.
+
+    works: node_id and owner; aliases: (id, canonical); claims: `traces.claims` of the day.
+    """
+    node_id, owner = works["node_id"], works["owner"].str.to_lowercase()
     listed = aliases.filter(pl.col("id").str.starts_with(LISTED))["canonical"]
-    return (node_id.str.starts_with(LISTED) | node_id.is_in(listed.implode())).to_numpy()
+    proven = claims.filter(pl.col("proof").is_not_null()).with_columns(
+        account=pl.col("subject").str.to_lowercase(), work=pl.col("subject").str.extract(r"^(.*)#[^#]*$", 1)
+    )
+    account = _undisputed(proven, "account")
+    authored = _undisputed(proven.filter(pl.col("work").is_not_null()), "subject").str.extract(r"^(.*)#[^#]*$", 1)
+    stands = aliases.filter(pl.col("id").is_in(authored.implode()))["canonical"]
+    known = pl.concat([listed, authored, stands])
+    claimed = owner.is_in(account.implode()).fill_null(False)
+    return (node_id.str.starts_with(LISTED) | node_id.is_in(known.implode()) | claimed).to_numpy()
+
+
+def _undisputed(claims: pl.DataFrame, column: str) -> pl.Series:
+    """The values of `column` that one person alone claims."""
+    each = claims.group_by(column).agg(persons=pl.col("person_id").n_unique())
+    return each.filter(pl.col("persons") == 1)[column]
 
 
 def _fields(distances: Distances) -> Table:

@@ -41,12 +41,17 @@ def known_of(engine: Engine, tables: asof.Known, works: Any, snapshot: Snapshot,
     else:
         then = _as_of(tables, start)
         settled = _frames(engine, then, engine.keep(asof.works(then)))
-    return Known(tables.day, *now, aliases_of(engine, tables), settled, before)
+    return Known(tables.day, *now, aliases_of(engine, tables), claims_of(snapshot, tables.day), settled, before)
 
 
 def aliases_of(engine: Engine, tables: asof.Known) -> pl.DataFrame:
     """(id, canonical): what stands for identifiers as of the day."""
     return engine.frame(graph.standing(tables.aliases))
+
+
+def claims_of(snapshot: Snapshot, day: date) -> pl.DataFrame:
+    """`traces.claims` of the day."""
+    return snapshot.scan("traces.claims", on=day).drop("date").collect()
 
 
 def month_start(snapshot: Snapshot, day: date) -> date:

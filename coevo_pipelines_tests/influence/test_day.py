@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from coevo_pipelines.influence.day import Known, Table, influence_of, people_of,
 from coevo_pipelines.lake.schemas import TABLES, conform
 from coevo_pipelines.settings import Influence
 from coevo_pipelines_tests.citations.test_graph import DAY, Row
-from coevo_pipelines_tests.influence.worlds import INFLUENCE, cites, frames, known, link, names, node, stub
+from coevo_pipelines_tests.influence.worlds import INFLUENCE, NO_CLAIMS, cites, frames, known, link, names, node, stub
 
 MADE = tuple(name for name in INFLUENCE if name != "influence.people")
 
@@ -72,6 +73,9 @@ def test_what_is_counted_is_told() -> None:
     assert found["influence.fields"].numbers["fields"] == 0
 
 
+NODES = pl.DataFrame({"node_id": ["arxiv:1", "doi:1", "github:o/1"], "owner": [None, None, "github:o"]})
+
+
 @pytest.mark.parametrize(
     ("aliases", "expected"),
     [
@@ -83,8 +87,26 @@ def test_what_is_counted_is_told() -> None:
     ],
 )
 def test_who_vouches_is_what_arxiv_lists(aliases: dict[str, str], expected: list[bool]) -> None:
-    nodes = pl.Series("node_id", ["arxiv:1", "doi:1", "github:o/1"])
-    assert vouching(nodes, names(aliases)).tolist() == expected
+    assert vouching(NODES, names(aliases), NO_CLAIMS).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ([("person:a", "github:O", "seen")], [True, False, True]),
+        ([("person:a", "github:o", None)], [True, False, False]),
+        ([("person:a", "github:o", "seen"), ("person:b", "github:O", "seen")], [True, False, False]),
+        ([("person:a", "github:o", "seen"), ("person:b", "github:o", None)], [True, False, True]),
+        ([("person:a", "doi:1#2", "seen")], [True, True, False]),
+        ([("person:a", "doi:one#2", "seen")], [True, True, False]),
+        ([("person:a", "orcid:0000-0001-2345-6789", "seen")], [True, False, False]),
+    ],
+)
+def test_what_a_verified_person_has_claimed_vouches_too(
+    claims: list[tuple[str, str, str | None]], expected: list[bool]
+) -> None:
+    rows = pl.DataFrame(claims, schema={"person_id": pl.String, "subject": pl.String, "proof": pl.String}, orient="row")
+    assert vouching(NODES, names({"doi:one": "doi:1"}), rows).tolist() == expected
 
 
 def test_people_have_exactly_the_units_of_their_works() -> None:
@@ -152,7 +174,7 @@ def test_the_order_of_rows_is_irrelevant(world: Known, random: Any) -> None:
         return frame[order]
 
     shuffled = Known(
-        world.day, turned(world.works), turned(world.edges), turned(world.aliases),
+        world.day, turned(world.works), turned(world.edges), turned(world.aliases), world.claims,
         (turned(world.settled[0]), turned(world.settled[1])), [turned(each) for each in world.before],
     )  # fmt: skip
     plain, other = influence_of(world, Influence()), influence_of(shuffled, Influence())
@@ -178,9 +200,7 @@ def test_the_order_of_rows_is_irrelevant(world: Known, random: Any) -> None:
 @given(worlds())
 def test_what_does_not_count_changes_nothing(world: Known) -> None:
     """Without the links of weight 0 every table is the same: nothing reads them but the count."""
-    without = Known(
-        world.day, world.works, world.edges.filter(pl.col("weight") > 0), world.aliases, world.settled, world.before
-    )
+    without = replace(world, edges=world.edges.filter(pl.col("weight") > 0))
     plain, other = (tables(influence_of(each, Influence())) for each in (world, without))
     for name in MADE:
         assert_frame_equal(plain[name], other[name], check_exact=True)
@@ -359,7 +379,7 @@ class TestFieldDistances:
 
     def found(self, nodes: Sequence[Row | str], links: Sequence[Row], settled: Known) -> Mapping[str, Table]:
         now = frames(nodes, links)
-        world = Known(DAY, *now, names(), (settled.works, settled.edges), [])
+        world = Known(DAY, *now, names(), NO_CLAIMS, (settled.works, settled.edges), [])
         return influence_of(world, Influence())
 
     @pytest.mark.parametrize(

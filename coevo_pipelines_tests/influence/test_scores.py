@@ -21,7 +21,7 @@ from coevo_pipelines.influence.graph import RELATIONS, graph_of
 from coevo_pipelines.influence.scores import Scores, ages, rescaled, rounded, scores_of
 from coevo_pipelines.settings import Influence
 from coevo_pipelines_tests.citations.test_graph import DAY, Row
-from coevo_pipelines_tests.influence.worlds import cites, frames, link, names, node, stub
+from coevo_pipelines_tests.influence.worlds import NO_CLAIMS, cites, frames, link, names, node, stub
 
 UNIFORM = Influence(uniform=True)
 YEAR = 365.25
@@ -35,7 +35,7 @@ def scored(
     day: date = DAY,
 ) -> Scores:
     graph = graph_of(*frames(nodes, links))
-    return scores_of(graph, graph, day, vouching(graph.works["node_id"], names(aliases)), settings)
+    return scores_of(graph, graph, day, vouching(graph.works, names(aliases), NO_CLAIMS), settings)
 
 
 def column(found: Scores, name: str) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class TestGuarded:
         nothing = [stub(f"pypi:{n}") for n in range(made_up)]
         links += [link("github:o/0", each["node_id"], "depends_on") for each in nothing]
         graph = graph_of(*frames([*nothing, *papers, "doi:10.1/x", *flood], links))
-        vouches = vouching(graph.works["node_id"], names())
+        vouches = vouching(graph.works, names(), NO_CLAIMS)
         start = module.teleports(graph, DAY, vouches, UNIFORM)[1]
         share = start[-works:].sum() / start.sum()
         assert share == pytest.approx(min(0.02, works / (201 + works)), abs=1e-12)

@@ -24,7 +24,8 @@ TRACES = ("traces.works", "traces.references", "traces.people", "traces.identiti
 _NODES = pl.Schema(
     {
         "node_id": pl.String(), "node": pl.Int64(), "is_stub": pl.Boolean(), "kind": pl.String(), "title": pl.String(),
-        "owner": pl.String(), "created_at": pl.Datetime("us", "UTC"), "event_at": pl.Datetime("us", "UTC"),
+        "owner": pl.String(), "status": pl.String(), "license": pl.String(),
+        "created_at": pl.Datetime("us", "UTC"), "event_at": pl.Datetime("us", "UTC"),
         "fields": pl.List(pl.String()), "tags": pl.List(pl.String()), "topics": pl.List(pl.String()),
         "authors": pl.String(),
     }
@@ -69,6 +70,9 @@ def frames(nodes: Iterable[Row | str], links: Iterable[Row] = ()) -> tuple[pl.Da
     return pl.DataFrame(rows, schema=_NODES), pl.DataFrame(ends, schema=_LINKS)
 
 
+NO_CLAIMS = TABLES["traces.claims"].empty()
+
+
 def names(pairs: Mapping[str, str] | None = None) -> pl.DataFrame:
     """What stands for identifiers: (id, canonical)."""
     given = pairs or {}
@@ -87,7 +91,7 @@ def known(
 ) -> Known:
     """A day's graph; the month began with the same."""
     graph = frames(nodes, links)
-    return Known(day, *graph, names(aliases), graph, before)
+    return Known(day, *graph, names(aliases), NO_CLAIMS, graph, before)
 
 
 def settings_with(**influence: Any) -> Settings:

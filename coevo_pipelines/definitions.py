@@ -6,6 +6,7 @@ from coevo_pipelines.citations.assets import citation_assets
 from coevo_pipelines.influence.assets import influence_assets
 from coevo_pipelines.lake.assets import catalog_asset
 from coevo_pipelines.orchestration.jobs import daily_schedule, daily_snapshot
+from coevo_pipelines.rewards.assets import reward_assets
 from coevo_pipelines.scrapes.assets import scrape_assets
 from coevo_pipelines.settings import Settings, load_settings
 from coevo_pipelines.traces.assets import trace_assets
@@ -20,6 +21,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             trace_assets(settings),
             citation_assets(settings),
             influence_assets(settings),
+            reward_assets(settings),
             catalog_asset(settings),
         ],
         jobs=[job],

@@ -1,0 +1,111 @@
+"""One day of the stage: scores, people, register and what the days before left -> the tables of the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from coevo_pipelines.rewards import escrow, persons, rounds
+from coevo_pipelines.rewards.alerts import alerts
+from coevo_pipelines.rewards.explain import arrivals, explanations
+from coevo_pipelines.rewards.worth import Graph, graph_of, parts_of, worth
+
+if TYPE_CHECKING:
+    from coevo_pipelines.settings import Round
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a day is computed from."""
+
+    day: date
+    works: pl.DataFrame
+    """`citations.asof.works` with guarded_inflow, guarded_influence and integrative_potential (`influence.scores`)."""
+    edges: pl.DataFrame
+    """`citations.asof.edges`."""
+    credits: pl.DataFrame
+    """`credits.credits`."""
+    aliases: pl.DataFrame
+    """(id, canonical)."""
+    claims: pl.DataFrame
+    optouts: pl.DataFrame
+    """`traces.claims` and `.optouts` of the day."""
+    history: Sequence[pl.DataFrame]
+    """`rewards.eligibility` of the days before that a policy looks back on, latest first."""
+    earned: pl.DataFrame
+    """(round, person_id, amount): sums of `rewards.allocations` where they were paid."""
+    rounds: pl.DataFrame
+    """`rewards.rounds` of the last day before that has any."""
+    escrow: pl.DataFrame
+    """Holdings that were open on it."""
+    had: pl.DataFrame
+    """(round, opened, person_id, amount) that people got of the rounds in which those were opened."""
+    caps: pl.DataFrame
+    """(round, opened, cap) of those rounds."""
+
+
+def rewards_of(
+    known: Known, settings: Sequence[Round], relation_weight: Mapping[str, float], *, obstacle: str | None
+) -> Mapping[str, Any]:
+    """The tables of the stage, frames by name. obstacle: why nothing of the day may be paid; None when it may."""
+    graph = graph_of(known.works, known.edges, known.credits)
+    register = persons.register(known.claims, known.optouts, known.aliases)
+    current = [round for round in settings if round.start <= known.day]
+    held = {round.name: persons.held_works(graph.works, register, round.licenses) for round in current}
+    carried = _carried(known, graph, register, held, obstacle)
+    came_back = escrow.returned(carried) if obstacle is None else {}
+    tables: dict[str, list[pl.DataFrame]] = {
+        "rewards.receipts": [escrow.releases(carried)] if obstacle is None else [],
+        "rewards.escrow": [carried],
+    }
+    for round in current:
+        past = _past(round, known, register, came_back.get(round.name, 0))
+        value = worth(graph, round, relation_weight)
+        parts = parts_of(graph, value.kept, held[round.name], round.owner_cap is not None)
+        rows = persons.eligibility(parts, register)
+        settled = rounds.settle(round, rows, register, past)
+        why_not = obstacle or (None if rounds.closes(round, known.day) else f"the {round.period} is not over")
+        found = rounds.frames(round, known.day, settled, rows, past, is_paid=why_not is None, why_not=why_not)
+        found["rewards.eligibility"] = rows.with_columns(round=pl.lit(round.name))
+        found["rewards.explanations"] = explanations(
+            settled, persons.identified(parts, register), arrivals(graph, value, round, relation_weight)
+        ).with_columns(round=pl.lit(round.name))
+        for name, frame in found.items():
+            tables.setdefault(name, []).append(frame)
+    result = {name: pl.concat(frames, how="diagonal_relaxed") for name, frames in tables.items() if frames}
+    result["rewards.alerts"] = alerts(known.works, known.edges, known.day)
+    return result
+
+
+def _carried(
+    known: Known, graph: Graph, register: persons.Register, held: Mapping[str, pl.Series], obstacle: str | None
+) -> pl.DataFrame:
+    """Escrow from the day before; on a day that may not pay it stays as it is."""
+    if obstacle is not None:
+        return known.escrow
+    works = [
+        graph.works.select("node_id", round=pl.lit(name)).with_columns(held=why).filter(pl.col("held").is_not_null())
+        for name, why in held.items()
+    ]
+    none = pl.DataFrame(schema={"node_id": pl.String, "round": pl.String, "held": pl.String})
+    return escrow.carried(known.escrow, known.day, register, pl.concat([none, *works]), known.had, known.caps)
+
+
+def _past(round: Round, known: Known, register: persons.Register, came_back: int) -> rounds.Past:
+    """What the days before mean for a round, about people as they are identified today."""
+
+    def today(frame: pl.DataFrame, column: str) -> dict[str, int]:
+        own = persons.identified(frame.filter(pl.col("round") == round.name).select("person_id", column), register)
+        return {person: int(total) for person, total in own.group_by("person_id").agg(pl.col(column).sum()).iter_rows()}
+
+    before = {row["round"]: row for row in known.rounds.iter_rows(named=True)}.get(round.name)
+    kept = int(before["returned"]) if before and not before["is_paid"] else 0
+    return rounds.Past(
+        merits=[today(frame, "merit") for frame in known.history[: rounds.reach(round)]],
+        earned=today(known.earned, "amount"),
+        returned=kept + came_back,
+    )

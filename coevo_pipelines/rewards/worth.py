@@ -1,0 +1,117 @@
+"""The day's works in dense numbers: what they are worth in a round, and what of it their people get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from coevo_pipelines.influence.lineage import Columns, lineage_credit
+from coevo_pipelines.lake.schemas import RELATIONS
+from coevo_pipelines.rewards.merit import MOST_SHARES, divided, limited, merit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from coevo_pipelines.settings import Round
+
+    Integers = NDArray[np.int64]
+
+BUILT_ON = ("derives_from", "trained_on", "depends_on")
+"""Relations over which lineage credit always flows; papers also pass it over any other to what is no paper."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Works in order of their number, and what joins them as places in it."""
+
+    works: pl.DataFrame
+    edges: pl.DataFrame
+    """Links that weigh: source, target, relation, and both places."""
+    lineage: Columns
+    """Those over which credit flows."""
+    credits: pl.DataFrame
+    """Credits in order of work and position, with the work's place."""
+    starts: Integers
+    """(works + 1,): where the credits of each work begin."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Merit of a round's works, in grains, (works,) int64 each."""
+
+    own: Integers
+    """For influence and potential."""
+    credited: Integers
+    """After lineage credit."""
+    kept: Integers
+    """The same within the owners' limits."""
+
+
+def graph_of(works: pl.DataFrame, edges: pl.DataFrame, credits: pl.DataFrame) -> Graph:
+    """works: `citations.asof.works` with the scores of the day; edges: `citations.asof.edges`; credits:
+    `credits.credits`."""
+    works = works.sort("node")
+    place = works.select("node_id", "kind", place=pl.int_range(pl.len(), dtype=pl.Int64))
+    source = place.select(source="node_id", source_place="place", source_kind="kind")
+    target = place.select(target="node_id", target_place="place", target_kind="kind")
+    paper = pl.col("source_kind") == "paper"
+    thing = pl.col("target_kind").is_not_null() & (pl.col("target_kind") != "paper")
+    kind = pl.col("relation").replace_strict(RELATIONS, range(len(RELATIONS)), return_dtype=pl.Int64)
+    weighing = edges.filter(pl.col("weight") > 0).select("source", "target", "relation")
+    weighing = weighing.join(source, "source").join(target, "target")
+    weighing = weighing.with_columns(kind=kind, is_lineage=pl.col("relation").is_in(BUILT_ON) | (paper & thing))
+    links = weighing.filter("is_lineage")
+    credits = credits.join(place.select("node_id", "place"), "node_id").sort("place", "position")
+    starts = np.searchsorted(credits["place"].to_numpy(), np.arange(works.height + 1))
+    source_places, target_places, kinds = (links[name].to_numpy() for name in ("source_place", "target_place", "kind"))
+    lineage = Columns(source_places, target_places, kinds, RELATIONS)
+    return Graph(works, weighing, lineage, _bounded(credits), starts)
+
+
+def _bounded(credits: pl.DataFrame) -> pl.DataFrame:
+    """Shares that can be multiplied in 64 bits: those of a work with too many are cut to nine digits together."""
+    whole = pl.col("share").cast(pl.Float64).sum().over("place")
+    cut = (pl.col("share").cast(pl.Float64) / whole * (MOST_SHARES // 2)).cast(pl.Int64)
+    return credits.with_columns(share=pl.when(whole > MOST_SHARES).then(cut).otherwise("share"))
+
+
+def worth(graph: Graph, round: Round, relation_weight: Mapping[str, float]) -> Worth:
+    """What the works are worth in a round."""
+    works = graph.works
+    counts = np.ones(works.height, np.bool_)
+    if round.topic is not None:
+        counts = works["topics"].list.contains(round.topic).fill_null(False).to_numpy()
+    inflow = works["guarded_inflow"].fill_null(0.0).to_numpy()
+    potential = works["integrative_potential"].fill_null(float("nan")).to_numpy()
+    own = merit(inflow, potential, counts, Fraction(round.integration))
+    credited = lineage_credit(graph.lineage, own, keep=Fraction(round.keep), relation_weight=relation_weight)
+    if round.owner_cap is None and not round.owner_minimum:
+        return Worth(own, credited, credited)
+    owners = works["owner"].str.to_lowercase()
+    code = owners.rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
+    cap = None if round.owner_cap is None else Fraction(round.owner_cap)
+    return Worth(
+        own, credited, limited(credited, code, int(code.max(initial=-1)) + 1, cap, Fraction(round.owner_minimum))
+    )
+
+
+def parts_of(graph: Graph, kept: Integers, held: pl.Series, by_owner: bool) -> pl.DataFrame:
+    """What `persons.eligibility` takes: the parts of people in works; works of nobody are one unknown person's."""
+    works = graph.works.select(
+        "node_id", owner=pl.col("owner").str.to_lowercase().fill_null("") if by_owner else pl.lit("")
+    )
+    works = works.with_columns(work_held=held)
+    named = graph.credits.select("person_id", "name", "place").with_columns(
+        merit=pl.Series(divided(kept, graph.starts, graph.credits["share"].to_numpy()))
+    )
+    nobody = np.flatnonzero((np.diff(graph.starts) == 0) & (kept > 0))
+    lost = pl.DataFrame({"place": nobody, "merit": kept[nobody]}, schema={"place": pl.Int64, "merit": pl.Int64})
+    ids = works["node_id"].gather(lost["place"])
+    lost = lost.with_columns(person_id=ids + "#unknown", name=pl.lit(None, pl.String))
+    rows = pl.concat([named, lost.select(named.columns)]).filter(pl.col("merit") > 0)
+    return rows.with_columns(works[:, :][rows["place"]]).drop("place")

@@ -18,7 +18,7 @@ BASES = ("share", "credit", "commits", "author")
 
 
 def credits(works: Table, named: Table, aliases: Table, contributions: Table, day: date) -> Table:
-    """The people of each work that stands: node_id, person_id, name, position (1 to n), share (int64, at least 1).
+    """The people of each work that stands: node, person_id, name, position (1 to n), share (int64, at least 1).
 
     works: `citations.asof.works`; named: `traces.people`, aliases: `citations.aliases`, contributions:
     `traces.contributions`, each up to the day with the partition `date`. What the register says is said by its latest
@@ -28,7 +28,8 @@ def credits(works: Table, named: Table, aliases: Table, contributions: Table, da
     given = _given(works, contributions, aliases, day)
     columns = ("node_id", "person_id", "name", "position", "share")
     rest = alike.anti_join(given, "node_id")
-    return rest.select(*columns).union(given.select(*columns))
+    both = rest.select(*columns).union(given.select(*columns))
+    return both.join(works.select("node_id", "node"), "node_id").select("node", *columns[1:])
 
 
 def _given(works: Table, contributions: Table, aliases: Table, day: date) -> Table:

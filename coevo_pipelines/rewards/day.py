@@ -12,7 +12,7 @@ import polars as pl
 from coevo_pipelines.rewards import escrow, persons, rounds
 from coevo_pipelines.rewards.alerts import alerts
 from coevo_pipelines.rewards.explain import arrivals, explanations
-from coevo_pipelines.rewards.worth import Graph, graph_of, parts_of, worth
+from coevo_pipelines.rewards.worth import Graph, Worth, graph_of, parts_of, worth
 
 if TYPE_CHECKING:
     from coevo_pipelines.settings import Round
@@ -48,6 +48,36 @@ class Known:
     """(round, opened, cap) of those rounds."""
 
 
+@dataclass(frozen=True)
+class Divided:
+    """A round as of a day, step by step."""
+
+    past: rounds.Past
+    worth: Worth
+    parts: pl.DataFrame
+    """What people have of works: see `persons.eligibility`."""
+    rows: pl.DataFrame
+    """`persons.eligibility`."""
+    settled: rounds.Settled
+
+
+def divide(
+    known: Known,
+    graph: Graph,
+    register: persons.Register,
+    round: Round,
+    relation_weight: Mapping[str, float],
+    came_back: int,
+) -> Divided:
+    """Divide a round as of the day; came_back: what expired on it."""
+    past = _past(round, known, register, came_back)
+    value = worth(graph, round, relation_weight)
+    held = persons.held_works(graph.works, register, round.licenses)
+    parts = parts_of(graph, value.kept, held, round.owner_cap is not None)
+    rows = persons.eligibility(parts, register)
+    return Divided(past, value, parts, rows, rounds.settle(round, rows, register, past))
+
+
 def rewards_of(
     known: Known, settings: Sequence[Round], relation_weight: Mapping[str, float], *, obstacle: str | None
 ) -> Mapping[str, Any]:
@@ -55,24 +85,23 @@ def rewards_of(
     graph = graph_of(known.works, known.edges, known.credits)
     register = persons.register(known.claims, known.optouts, known.aliases)
     current = [round for round in settings if round.start <= known.day]
-    held = {round.name: persons.held_works(graph.works, register, round.licenses) for round in current}
-    carried = _carried(known, graph, register, held, obstacle)
+    carried = _carried(known, graph, register, current, obstacle)
     came_back = escrow.returned(carried) if obstacle is None else {}
     tables: dict[str, list[pl.DataFrame]] = {
         "rewards.receipts": [escrow.releases(carried)] if obstacle is None else [],
         "rewards.escrow": [carried],
     }
     for round in current:
-        past = _past(round, known, register, came_back.get(round.name, 0))
-        value = worth(graph, round, relation_weight)
-        parts = parts_of(graph, value.kept, held[round.name], round.owner_cap is not None)
-        rows = persons.eligibility(parts, register)
-        settled = rounds.settle(round, rows, register, past)
+        divided = divide(known, graph, register, round, relation_weight, came_back.get(round.name, 0))
         why_not = obstacle or (None if rounds.closes(round, known.day) else f"the {round.period} is not over")
-        found = rounds.frames(round, known.day, settled, rows, past, is_paid=why_not is None, why_not=why_not)
-        found["rewards.eligibility"] = rows.with_columns(round=pl.lit(round.name))
+        found = rounds.frames(
+            round, known.day, divided.settled, divided.rows, divided.past, is_paid=why_not is None, why_not=why_not
+        )
+        found["rewards.eligibility"] = divided.rows.with_columns(round=pl.lit(round.name))
         found["rewards.explanations"] = explanations(
-            settled, persons.identified(parts, register), arrivals(graph, value, round, relation_weight)
+            divided.settled,
+            persons.identified(divided.parts, register),
+            arrivals(graph, divided.worth, round, relation_weight),
         ).with_columns(round=pl.lit(round.name))
         for name, frame in found.items():
             tables.setdefault(name, []).append(frame)
@@ -82,14 +111,16 @@ def rewards_of(
 
 
 def _carried(
-    known: Known, graph: Graph, register: persons.Register, held: Mapping[str, pl.Series], obstacle: str | None
+    known: Known, graph: Graph, register: persons.Register, current: Sequence[Round], obstacle: str | None
 ) -> pl.DataFrame:
     """Escrow from the day before; on a day that may not pay it stays as it is."""
     if obstacle is not None:
         return known.escrow
     works = [
-        graph.works.select("node_id", round=pl.lit(name)).with_columns(held=why).filter(pl.col("held").is_not_null())
-        for name, why in held.items()
+        graph.works.select("node_id", round=pl.lit(round.name))
+        .with_columns(held=persons.held_works(graph.works, register, round.licenses))
+        .filter(pl.col("held").is_not_null())
+        for round in current
     ]
     none = pl.DataFrame(schema={"node_id": pl.String, "round": pl.String, "held": pl.String})
     return escrow.carried(known.escrow, known.day, register, pl.concat([none, *works]), known.had, known.caps)

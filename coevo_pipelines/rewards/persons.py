@@ -112,18 +112,23 @@ def eligibility(parts: pl.DataFrame, known: Register) -> pl.DataFrame:
     (why the work's part is held, or null), owner (text, empty where owners have no limit). Verified people without
     merit are there too: they have a part in the floor. Others without merit are not.
     """
-    rows = identified(parts.filter(pl.col("merit") > 0), known)
-    rows = rows.with_columns(
+    # Summed before people are looked up: there are many more parts than people.
+    subject = pl.when(pl.col("work_held").is_not_null()).then("node_id")
+    own = parts.filter(pl.col("merit") > 0).with_columns(subject=subject)
+    own = own.group_by("person_id", "subject", "work_held", "owner").agg(
+        pl.col("name").min(), works=pl.len().cast(pl.Int64), merit=pl.col("merit").sum()
+    )
+    rows = identified(own, known).with_columns(
         name=pl.coalesce("claimed", "name"),
-        subject=pl.when(pl.col("work_held").is_not_null()).then("node_id").otherwise("person_id"),
+        subject=pl.coalesce("subject", "person_id"),
         held=pl.coalesce("work_held", "held"),
     )
     found = rows.group_by("person_id", "subject", "owner").agg(
         pl.col("name").min(),
         pl.col("is_verified").any(),
         pl.col("held").min(),
-        works=pl.col("node_id").n_unique().cast(pl.Int64),
-        merit=pl.col("merit").sum(),
+        pl.col("works").sum(),
+        pl.col("merit").sum(),
     )
     return pl.concat([found.select(*ROWS), _without_merit(found, known)]).sort("person_id", "subject", "owner")
 

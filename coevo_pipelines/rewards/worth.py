@@ -56,17 +56,25 @@ def graph_of(works: pl.DataFrame, edges: pl.DataFrame, credits: pl.DataFrame) ->
     """works: `citations.asof.works` with the scores of the day; edges: `citations.asof.edges`; credits:
     `credits.credits`."""
     works = works.sort("node")
-    place = works.select("node_id", "kind", place=pl.int_range(pl.len(), dtype=pl.Int64))
-    source = place.select(source="node_id", source_place="place", source_kind="kind")
-    target = place.select(target="node_id", target_place="place", target_kind="kind")
-    paper = pl.col("source_kind") == "paper"
-    thing = pl.col("target_kind").is_not_null() & (pl.col("target_kind") != "paper")
-    kind = pl.col("relation").replace_strict(RELATIONS, range(len(RELATIONS)), return_dtype=pl.Int64)
-    weighing = edges.filter(pl.col("weight") > 0).select("source", "target", "relation")
-    weighing = weighing.join(source, "source").join(target, "target")
-    weighing = weighing.with_columns(kind=kind, is_lineage=pl.col("relation").is_in(BUILT_ON) | (paper & thing))
+    numbers = works["node"].to_numpy()
+    weighing = edges.filter(pl.col("weight") > 0)
+    source, target = (np.searchsorted(numbers, weighing[f"{end}_node"].to_numpy()) for end in ("source", "target"))
+    codes = weighing["relation"].replace_strict(RELATIONS, range(len(RELATIONS)), return_dtype=pl.Int64)
+    kind = works["kind"]
+    thing = kind.is_not_null() & (kind != "paper")
+    from_paper = (kind == "paper").fill_null(False).gather(source) & thing.gather(target)
+    weighing = weighing.select(
+        "source",
+        "target",
+        "relation",
+        source_place=pl.Series(source, dtype=pl.Int64),
+        target_place=pl.Series(target, dtype=pl.Int64),
+        kind=codes,
+        is_lineage=pl.col("relation").is_in(BUILT_ON) | from_paper,
+    )
     links = weighing.filter("is_lineage")
-    credits = credits.join(place.select("node_id", "place"), "node_id").sort("place", "position")
+    place = pl.Series("place", np.searchsorted(numbers, credits["node"].to_numpy()), dtype=pl.Int64)
+    credits = credits.with_columns(place).sort("place", "position")
     starts = np.searchsorted(credits["place"].to_numpy(), np.arange(works.height + 1))
     source_places, target_places, kinds = (links[name].to_numpy() for name in ("source_place", "target_place", "kind"))
     lineage = Columns(source_places, target_places, kinds, RELATIONS)

@@ -161,7 +161,8 @@ def show_outcome(
         say(SAMPLE_NOTE, style="cyan")
     if outcome.success and not incomplete:
         say(f"Done: {settings.lake_root}", style="bold green")
-        _next_steps(_most_influential(settings.lake_root / CATALOG))
+        catalog = settings.lake_root / CATALOG
+        _next_steps(_asked(catalog, MOST_INFLUENTIAL), _asked(catalog, MOST_PAID))
 
 
 def _in_words(catalog: Path) -> Iterator[str]:
@@ -193,6 +194,13 @@ def _in_words(catalog: Path) -> Iterator[str]:
             """SELECT count(*), arg_max(leading_terms, size)[:4] FROM influence.chambers
             WHERE date = (SELECT max(date) FROM influence.chambers)"""
         ).fetchall()[0]
+        paid = connection.execute(
+            """SELECT r.round, r.budget, r.currency, r.decimals,
+                (SELECT count(*) FROM rewards.receipts p WHERE (p.date, p.round, p.kind) = (r.date, r.round, 'round')),
+                r.receipts, r.escrow, r.reserve
+            FROM rewards.rounds r WHERE r.is_paid AND r.date = (SELECT max(date) FROM rewards.rounds)
+            ORDER BY r.round"""
+        ).fetchall()
     if not kinds:
         return
     plural = {"repository": "repositories"}
@@ -209,26 +217,43 @@ def _in_words(catalog: Path) -> Iterator[str]:
     if leading:
         shares = "; ".join(f"{title} ({share} %)" for title, share, _ in leading)
         yield f"Papers with the largest share of the influence that flows over links on {leading[0][2]}: {shares}."
+    for name, budget, currency, decimals, people, *parts in paid:
+        receipts, escrow, reserve = (money(part, decimals, currency) for part in parts)
+        yield (
+            f"Round {name} divided {money(budget, decimals, currency)} among the people behind the works: {receipts} "
+            f"for {people} whom the register knows, {escrow} waits in escrow to be claimed, {reserve} is in reserve."
+        )
     if chambers[0]:
         yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."
 
 
-def _most_influential(catalog: Path) -> list[str]:
-    """The paper with the largest inflow on the last day; empty when there is none."""
+def money(amount: Any, decimals: int, currency: str) -> str:
+    """Minor units as people write them: 123456 with 2 decimals is `1,234.56 EUR`."""
+    whole, part = divmod(int(amount), 10**decimals)
+    return f"{whole:,}{f'.{part:0{decimals}}' if decimals else ''} {currency}"
+
+
+MOST_INFLUENTIAL = """SELECT s.node_id FROM influence.scores s
+JOIN citations.nodes_as_of(DATE '9999-12-31') n USING (node_id)
+WHERE s.date = (SELECT max(date) FROM influence.scores) AND n.kind = 'paper' AND s.inflow > 0
+ORDER BY s.inflow DESC, s.node_id LIMIT 1"""
+"""The paper with the largest inflow on the last day."""
+MOST_PAID = """SELECT person_id FROM rewards.receipts WHERE kind = 'round'
+AND date = (SELECT max(date) FROM rewards.receipts) ORDER BY amount DESC, person_id LIMIT 1"""
+"""Who gets most on the last day that paid."""
+
+
+def _asked(catalog: Path, question: str) -> list[str]:
+    """The answer in one column; empty when there is no catalog."""
     if not catalog.exists():
         return []
     from coevo_pipelines.lake.catalog import open_catalog
 
     with open_catalog(catalog) as connection:
-        found = connection.execute(
-            """SELECT s.node_id FROM influence.scores s JOIN citations.nodes_as_of(DATE '9999-12-31') n USING (node_id)
-            WHERE s.date = (SELECT max(date) FROM influence.scores) AND n.kind = 'paper' AND s.inflow > 0
-            ORDER BY s.inflow DESC, s.node_id LIMIT 1"""
-        ).fetchall()
-    return [str(row[0]) for row in found]
+        return [str(row[0]) for row in connection.execute(question).fetchall()]
 
 
-def _next_steps(leading: Sequence[str]) -> None:
+def _next_steps(leading: Sequence[str], payees: Sequence[str]) -> None:
     started_as = Path(sys.argv[0]).absolute()
     coevo = "coevo"
     if shutil.which(coevo) is None and started_as.name == coevo and started_as.is_relative_to(Path.cwd()):
@@ -237,6 +262,7 @@ def _next_steps(leading: Sequence[str]) -> None:
     steps = (
         (f'{coevo} query "{question}"', "who is behind what is used"),
         *((f"{coevo} influence explain {work}", "why that work's influence is what it is") for work in leading),
+        *((f"{coevo} rewards explain {person}", "why that person gets what it gets") for person in payees),
         (f"{coevo} verify", "recompute every hash, from the graph down to the raw bytes"),
         ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),
     )
@@ -277,7 +303,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         value = value if math.isfinite(value) else None
     elif isinstance(value, Decimal):
-        value = float(value)
+        value = int(value) if value == value.to_integral_value() else float(value)  # money to the last digit
     elif isinstance(value, bytes):
         value = value.hex()
     elif isinstance(value, list | tuple):

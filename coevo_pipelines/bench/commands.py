@@ -147,6 +147,68 @@ def influence(
         _show(mapped)
 
 
+@bench.command()
+def rewards(
+    works: Annotated[int, typer.Option("--works", min=100, help="Works with scores.")] = 10_000_000,
+    people: Annotated[int, typer.Option("--people", min=10, help="People behind them.")] = 3_000_000,
+    pool: Annotated[int, typer.Option("--pool", min=1, max=10**17, help="Minor units to divide.")] = 10**12,
+    folder: FolderOption = None,
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time a reward round from Parquet to Parquet, beside the same formula in pandas' floating point.
+
+    Shows the money that the float version loses or makes, and who gets another amount by it. A tenth is floor, the cap
+    is a ten-thousandth of the pool, the minimum 100 minor units. Needs `pip install "coevo_pipelines[bench]"`.
+
+    \b
+    Example:
+      coevo bench rewards --works 100000 --people 30000
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.rewards import run
+    from coevo_pipelines.terminal import json_out, rows_table, say
+
+    with ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coevo_bench_")))
+        elif not folder.is_dir():
+            raise UsageError(f"--folder {folder}: there is no such folder")
+        measured = list(run(works, people, pool, folder, seed, lambda line: say(f"  {line}", style="dim", error=True)))
+    if as_json:
+        json_out([asdict(each) for each in measured])
+        return
+    rows_table(
+        (
+            "who",
+            "seconds by step",
+            "total s",
+            "of ours",
+            "peak GB",
+            "lost or made",
+            "people off",
+            "most",
+            "over the cap",
+        ),
+        [
+            (
+                each.name,
+                ", ".join(f"{step} {seconds:.1f}" for step, seconds in each.seconds.items()),
+                f"{each.total:.1f}",
+                f"{each.total / measured[0].total:.1f} x",
+                f"{each.peak_bytes / 1e9:.2f}",
+                f"{each.divided - pool:+,}",
+                f"{each.off:,}",
+                f"{each.most_off:,}",
+                f"{each.over_cap:,}",
+            )
+            for each in measured
+        ],
+    )
+
+
 def _show(measured: Iterable[Measured]) -> None:
     from coevo_pipelines.terminal import rows_table
 

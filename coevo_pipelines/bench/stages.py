@@ -35,8 +35,12 @@ class Timed:
 def stages(settings: Settings) -> Mapping[str, tuple[Sequence[str], Compute]]:
     """Tables and computation of each stage after citations, in order."""
     from coevo_pipelines.influence import assets as influence
+    from coevo_pipelines.rewards import assets as rewards
 
-    return {"influence": (influence.TABLES, partial(influence.compute, settings))}
+    return {
+        "influence": (influence.TABLES, partial(influence.compute, settings)),
+        "rewards": (rewards.TABLES, partial(rewards.compute, settings)),
+    }
 
 
 def run(lake: Lake, settings: Settings, tell: Callable[[str], None]) -> Iterator[Timed]:

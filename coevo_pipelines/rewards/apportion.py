@@ -93,24 +93,22 @@ class _Group:
 
 
 def _everybody(weights: Sequence[int], members: Sequence[bool] | None, exempt: Sequence[bool] | None) -> list[_Group]:
-    groups: dict[tuple[bool, bool], list[int]] = {}
-    for place, weight in enumerate(weights):
-        member = members is None or members[place]
-        if weight or member:
-            groups.setdefault((member, exempt is not None and exempt[place]), []).append(place)
+    number = len(weights)
+    inside = np.ones(number, np.bool_) if members is None else np.array(members, np.bool_)
+    free = np.zeros(number, np.bool_) if exempt is None else np.array(exempt, np.bool_)
+    large = number > 0 and max(weights) >= LARGE
+    held = np.array(weights, object if large else np.int64)
+    there = inside | (held > 0).astype(np.bool_)
     found = []
-    for (member, free), places in sorted(groups.items()):
-        ordered = _by_falling_weight(places, weights)
-        found.append(_Group(ordered, [weights[place] for place in ordered], member, free))
+    for is_exempt in (False, True):
+        for has_floor in (False, True):
+            places = np.flatnonzero(there & (inside == has_floor) & (free == is_exempt))
+            if not places.size:
+                continue
+            # Stable: equals stay in order.
+            ordered = places[np.argsort(-held[places], kind="stable")]
+            found.append(_Group(ordered.tolist(), held[ordered].tolist(), has_floor, is_exempt))
     return found
-
-
-def _by_falling_weight(places: list[int], weights: Sequence[int]) -> list[int]:
-    held = [weights[place] for place in places]
-    if max(held) < LARGE:
-        order = np.argsort(-np.array(held, np.int64), kind="stable")
-        return [places[at] for at in order.tolist()]
-    return sorted(places, key=weights.__getitem__, reverse=True)  # stable: ties stay in order
 
 
 class _Waters:
@@ -193,13 +191,13 @@ class _Waters:
         whole = self.scale * open_weight
         for group, base, room in zip(self.groups, self.base, self.room, strict=True):
             fixed = base * open_weight
-            for at, (place, weight) in enumerate(zip(group.places, group.weights, strict=True)):
-                if at >= group.end:
-                    dropped[place] = True
-                elif at < group.capped:
-                    amounts[place], capped[place] = (base + (room or 0)) // self.scale, True
-                else:
-                    amounts[place], remainders[place] = divmod(fixed + weight * level, whole)
+            for place in group.places[: group.capped]:
+                amounts[place], capped[place] = (base + (room or 0)) // self.scale, True
+            for place in group.places[group.end :]:
+                dropped[place] = True
+            between = slice(group.capped, group.end)
+            for place, weight in zip(group.places[between], group.weights[between], strict=True):
+                amounts[place], remainders[place] = divmod(fixed + weight * level, whole)
         seats = sum(remainders) // whole
         amounts = _seated(amounts, remainders, seats)
         members = any(group.has_floor and group.end for group in self.groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -13,7 +14,9 @@ def wrong(tables: Mapping[str, pl.DataFrame]) -> list[str]:
     return [line for row in tables["rewards.rounds"].iter_rows(named=True) for line in _of_round(row, tables)]
 
 
-def _of_round(row: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+def _of_round(given_row: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+    # Whole numbers: arithmetic of decimals keeps 28 digits.
+    row: dict[str, Any] = {name: int(value) if isinstance(value, Decimal) else value for name, value in given_row.items()}
     name = row["round"]
     own = {table: _own(frame, name) for table, frame in tables.items() if "round" in frame.columns}
     given = own["rewards.allocations"]

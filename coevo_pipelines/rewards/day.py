@@ -12,7 +12,7 @@ import polars as pl
 from coevo_pipelines.rewards import escrow, persons, rounds
 from coevo_pipelines.rewards.alerts import alerts
 from coevo_pipelines.rewards.explain import arrivals, explanations
-from coevo_pipelines.rewards.worth import Graph, Worth, graph_of, parts_of, worth
+from coevo_pipelines.rewards.worth import Graph, Worth, graph_of, parts_of, shares_of, worth
 
 if TYPE_CHECKING:
     from coevo_pipelines.settings import Round
@@ -54,8 +54,10 @@ class Divided:
 
     past: rounds.Past
     worth: Worth
+    held: pl.Series
+    """Why the part of a work is held back, (works,)."""
     parts: pl.DataFrame
-    """What people have of works: see `persons.eligibility`."""
+    """What people have in works: see `persons.eligibility`."""
     rows: pl.DataFrame
     """`persons.eligibility`."""
     settled: rounds.Settled
@@ -75,7 +77,7 @@ def divide(
     held = persons.held_works(graph.works, register, round.licenses)
     parts = parts_of(graph, value.kept, held, round.owner_cap is not None)
     rows = persons.eligibility(parts, register)
-    return Divided(past, value, parts, rows, rounds.settle(round, rows, register, past))
+    return Divided(past, value, held, parts, rows, rounds.settle(round, rows, register, past))
 
 
 def rewards_of(
@@ -100,7 +102,7 @@ def rewards_of(
         found["rewards.eligibility"] = divided.rows.with_columns(round=pl.lit(round.name))
         found["rewards.explanations"] = explanations(
             divided.settled,
-            persons.identified(divided.parts, register),
+            _of_payees(divided, graph, register),
             arrivals(graph, divided.worth, round, relation_weight),
         ).with_columns(round=pl.lit(round.name))
         for name, frame in found.items():
@@ -110,17 +112,30 @@ def rewards_of(
     return result
 
 
+def _of_payees(divided: Divided, graph: Graph, register: persons.Register) -> pl.DataFrame:
+    """What those who are paid have of each work: person_id, node_id, merit, held, work_held."""
+    who = persons.identified(divided.parts.select(raw="person_id", person_id="person_id").unique("raw"), register)
+    payees = who.filter(pl.col("person_id").is_in(list(divided.settled.receipts))).select("raw", "person_id", "held")
+    credits = graph.credits.select("place", shares_of(graph, divided.worth.kept), raw="person_id")
+    mine = credits.join(payees, "raw")
+    return mine.with_columns(
+        node_id=graph.works["node_id"].gather(mine["place"]), work_held=divided.held.gather(mine["place"])
+    )
+
+
 def _carried(
     known: Known, graph: Graph, register: persons.Register, current: Sequence[Round], obstacle: str | None
 ) -> pl.DataFrame:
     """Escrow from the day before; on a day that may not pay it stays as it is."""
     if obstacle is not None:
         return known.escrow
+    # What waits for a work in a round that is no more keeps waiting: which licences it allowed is not known.
+    ended: dict[str, Sequence[str] | None] = dict.fromkeys(known.escrow["round"].unique(), ())
     works = [
-        graph.works.select("node_id", round=pl.lit(round.name))
-        .with_columns(held=persons.held_works(graph.works, register, round.licenses))
+        graph.works.select("node_id", round=pl.lit(name))
+        .with_columns(held=persons.held_works(graph.works, register, licenses))
         .filter(pl.col("held").is_not_null())
-        for round in current
+        for name, licenses in (ended | {round.name: round.licenses for round in current}).items()
     ]
     none = pl.DataFrame(schema={"node_id": pl.String, "round": pl.String, "held": pl.String})
     return escrow.carried(known.escrow, known.day, register, pl.concat([none, *works]), known.had, known.caps)

@@ -21,34 +21,37 @@ def carried(
 
     open_: holdings that were open. works_held: (node_id, round, held) of the works that are held back today in each
     round. A holding for a person is released when the person may be paid today; one for a work also asks that the
-    work is not held any longer. What is due today expires, even if it could be released. had: (round, opened,
-    person_id, amount) that people got of the rounds in which the holdings were opened, earlier releases included; caps:
-    (round, opened, cap). What would lift somebody above that cap stays where it is: whoever claims several accounts
-    late gets no more than whoever claimed them in time.
+    work is not held any longer, under whatever name it has today. What is due today expires, even if it could be
+    released. had: (round, opened, person_id, amount) that people got of the rounds in which the holdings were opened,
+    earlier releases included; caps: (round, opened, cap). What would lift somebody above that cap, with what waits in
+    his own name, stays where it is: whoever claims several accounts late gets no more than whoever claimed them in
+    time. The smallest come first, so that as many as possible fit.
     """
     if open_.is_empty():
         return escrow_frame([])
     who = identified(open_.select("holding_id", "person_id"), known).select(
         "holding_id", released_to="person_id", against="held"
     )
-    about = works_held.select("round", subject="node_id", work_held="held")
-    rows = open_.drop("released_to").join(who, "holding_id").join(about, ["round", "subject"], how="left")
+    about = works_held.select("round", canonical="node_id", work_held="held")
+    rows = open_.drop("released_to").join(who, "holding_id")
+    rows = rows.join(known.stands, left_on="subject", right_on="work", how="left")
+    rows = rows.with_columns(canonical=pl.coalesce("canonical", "subject"))
+    rows = rows.join(about, ["round", "canonical"], how="left").sort("amount", "holding_id")
     of_work = pl.col("held").is_in(OF_WORKS)
-    free = pl.col("against").is_null() & (~of_work | pl.col("work_held").is_null())
     due = pl.col("expires") <= day.isoformat()
+    free = pl.col("against").is_null() & (~of_work | pl.col("work_held").is_null()) & ~due
+    in_own_name = pl.col("person_id") == pl.col("released_to")
+    rows = rows.with_columns(due=due, free=free, in_own_name=in_own_name)
     group = ["round", "opened", "released_to"]
-    got = had.group_by("round", "opened", released_to="person_id").agg(got=pl.col("amount").sum())
-    rows = rows.with_columns(free=free & ~due).sort("holding_id").join(got, group, how="left", maintain_order="left")
+    waits = rows.filter("in_own_name", ~pl.col("due")).select(*group, "amount")
+    has = pl.concat([had.select("round", "opened", "amount", released_to="person_id").select(waits.columns), waits])
+    has = has.group_by(group).agg(has=pl.col("amount").sum())
+    rows = rows.join(has, group, how="left", maintain_order="left")
     rows = rows.join(caps, ["round", "opened"], how="left", maintain_order="left")
-    claimed = pl.when("free").then("amount").otherwise(0).cum_sum().over(group) + pl.col("got").fill_null(0)
-    fits = pl.col("cap").is_null() | (claimed <= pl.col("cap"))
-    found = rows.with_columns(
-        state=pl.when(due)
-        .then(pl.lit("expired"))
-        .when(pl.col("free") & fits)
-        .then(pl.lit("released"))
-        .otherwise(pl.lit("open"))
-    )
+    more = pl.when(pl.col("free") & ~pl.col("in_own_name")).then("amount").otherwise(0).cum_sum().over(group)
+    fits = pl.col("cap").is_null() | pl.col("in_own_name") | (more + pl.col("has").fill_null(0) <= pl.col("cap"))
+    state = pl.when("due").then(pl.lit("expired")).when(pl.col("free") & fits).then(pl.lit("released"))
+    found = rows.with_columns(state=state.otherwise(pl.lit("open")))
     found = found.with_columns(released_to=pl.when(pl.col("state") == "released").then("released_to"))
     return found.select(escrow_frame([]).columns).sort("holding_id")
 

@@ -8,6 +8,7 @@ proportion, whole units by largest remainder, the smallest ones together as the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -106,7 +107,7 @@ def explanations(settled: Settled, parts: pl.DataFrame, arrived: pl.LazyFrame) -
         for person, amount in receipts.items()
         for place, row in enumerate(_explained(amount, floors[person], grouped.get(person)), start=1)
     ]
-    return pl.DataFrame(found, schema=ROWS, orient="row")
+    return pl.DataFrame([row | {"amount": Decimal(row["amount"])} for row in found], schema=ROWS, orient="row")
 
 
 def _explained(amount: int, floor: int, rows: pl.DataFrame | None) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ class Register:
     owners_out: pl.DataFrame
     """key: folded accounts of owners who opted out."""
     works_out: frozenset[str]
+    stands: pl.DataFrame
+    """work, canonical: what stands for a work today."""
 
 
 def register(claims: pl.DataFrame, optouts: pl.DataFrame, aliases: pl.DataFrame) -> Register:
@@ -66,6 +68,7 @@ def register(claims: pl.DataFrame, optouts: pl.DataFrame, aliases: pl.DataFrame)
         pl.concat([out, all_names]).unique().sort("key"),
         scoped["owner"].select(key=_key("subject")).unique().sort("key"),
         frozenset(works.to_list()),
+        stands,
     )
 
 
@@ -83,14 +86,15 @@ def held_works(works: pl.DataFrame, known: Register, licenses: Sequence[str] | N
 
 def identified(raw: pl.DataFrame, known: Register) -> pl.DataFrame:
     """`raw` (column person_id: as a source or an earlier day names a person) with what the register says: person_id of
-    the claim, is_verified, held (why the person is not paid; null when nothing speaks against it), claimed (name)."""
-    keyed = raw.rename({"person_id": "_raw"}).with_columns(key=_key("_raw"))
+    the claim (else as given, under today's name of the work and with accounts in small letters), is_verified, held
+    (why the person is not paid; null when nothing speaks against it), claimed (name)."""
+    keyed = _canonical(raw.rename({"person_id": "_raw"}), "_raw", known.stands).with_columns(key=_key("_raw"))
     claim = known.claims.select("key", "claimants", claimed="name", claimant="person_id")
     own = known.people.select(key="person_id", own_name="name", own_verified="is_verified")
     joined = keyed.join(claim, "key", how="left", maintain_order="left")
     joined = joined.join(own, "key", how="left", maintain_order="left")
     mine = pl.col("claimants") == 1
-    person = pl.when(mine).then("claimant").otherwise("_raw")
+    person = pl.when(mine).then("claimant").otherwise("key")
     is_out = pl.col("key").is_in(known.out["key"].implode()) | person.is_in(known.out["key"].implode())
     verified = mine.fill_null(False) | pl.col("own_verified").fill_null(False)
     return joined.with_columns(
@@ -108,17 +112,13 @@ def identified(raw: pl.DataFrame, known: Register) -> pl.DataFrame:
 def eligibility(parts: pl.DataFrame, known: Register) -> pl.DataFrame:
     """One row a person and what decides whether it is paid, columns `ROWS`, in order.
 
-    parts: one row a person of a work: node_id, person_id (as sources name it), name, merit (int64 grains), work_held
-    (why the work's part is held, or null), owner (text, empty where owners have no limit). Verified people without
+    parts: person_id (as sources name it), name, works (how many), merit (int64 grains) that the person has in them,
+    work_held (why the works' part is held, or null) and then the work's node_id; owner (text, empty where owners have
+    no limit). Verified people without
     merit are there too: they have a part in the floor. Others without merit are not.
     """
-    # Summed before people are looked up: there are many more parts than people.
     subject = pl.when(pl.col("work_held").is_not_null()).then("node_id")
-    own = parts.filter(pl.col("merit") > 0).with_columns(subject=subject)
-    own = own.group_by("person_id", "subject", "work_held", "owner").agg(
-        pl.col("name").min(), works=pl.len().cast(pl.Int64), merit=pl.col("merit").sum()
-    )
-    rows = identified(own, known).with_columns(
+    rows = identified(parts.filter(pl.col("merit") > 0).with_columns(subject=subject), known).with_columns(
         name=pl.coalesce("claimed", "name"),
         subject=pl.coalesce("subject", "person_id"),
         held=pl.coalesce("work_held", "held"),
@@ -148,12 +148,14 @@ def _without_merit(found: pl.DataFrame, known: Register) -> pl.DataFrame:
 def _key(column: str) -> pl.Expr:
     """What is the same under any spelling: accounts ignore the case of letters, other identifiers do not."""
     text = pl.col(column)
-    account = text.str.contains(r"^(github|hf):[^#]*$")
+    account = (text.str.starts_with("github:") | text.str.starts_with("hf:")) & ~text.str.contains("#", literal=True)
     return pl.when(account).then(text.str.to_lowercase()).otherwise(text)
 
 
 def _canonical(frame: pl.DataFrame, column: str, stands: pl.DataFrame) -> pl.DataFrame:
     """An authorship (`<work>#<place>`) under the work's identifier of the day; anything else as it is."""
+    if not frame[column].str.contains("#", literal=True).any():
+        return frame
     split = frame.with_columns(
         work=pl.col(column).str.extract(r"^(.*)#[^#]*$", 1), place=pl.col(column).str.extract(r"^.*(#[^#]*)$", 1)
     )

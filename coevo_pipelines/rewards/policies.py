@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
 def immediate(merits: Sequence[Sequence[int]], days: int) -> list[int]:
     """IMMEDIATE: merit of the last `days` days. merits: one sequence a day, the latest first."""
-    return [sum(each) for each in zip(*islice(merits, days), strict=True)]
+    return [sum(each) for each in zip(*islice(merits, days), strict=True)] if days > 1 else list(merits[0])
 
 
 def recent(merits: Sequence[Sequence[int]], discount: Fraction) -> list[int]:
@@ -68,6 +68,9 @@ def mix(budget: int, parts: Sequence[Part]) -> tuple[list[int], int]:
     scale = math.lcm(*(part.share.denominator for part in parts))
     shares = [int(part.share * scale) if any(part.weights) else 0 for part in parts]
     budgets = _within(budget, shares, [part.most for part in parts])
+    alone = [part for part, given in zip(parts, budgets, strict=True) if given]
+    if len(alone) == 1:
+        return list(alone[0].weights), sum(budgets)
     sums = [sum(part.weights) for part in parts]
     whole = math.lcm(*(each for each in sums if each))
     factors = [given * whole // each if each else 0 for given, each in zip(budgets, sums, strict=True)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import calendar
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -39,17 +39,6 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A part of a person's amount: what is paid, or held for one reason."""
-
-    person_id: str
-    subject: str
-    owner: str
-    held: str | None
-    amount: int
-
-
-@dataclass(frozen=True)
 class Settled:
     """All of a round's budget: `receipts` + `escrow` + `reserve`."""
 
@@ -64,17 +53,18 @@ class Settled:
     floors: Sequence[int]
     capped: Sequence[bool]
     dropped: Sequence[bool]
-    cells: Sequence[Cell]
+    cells: pl.DataFrame
+    """Columns `CELLS`: the parts of amounts that are paid (held is null), or held back for one reason."""
 
     @property
     def receipts(self) -> dict[str, int]:
         """What may be paid to whom, in order of id."""
-        return _summed((cell.person_id, cell.amount) for cell in self.cells if cell.held is None)
+        return _sums(self.cells.filter(pl.col("held").is_null()), "person_id")
 
     @property
     def owners(self) -> dict[str, int]:
         """What the works of each owner bring."""
-        return _summed((cell.owner, cell.amount) for cell in self.cells if cell.owner)
+        return _sums(self.cells.filter(pl.col("owner") != ""), "owner")
 
 
 def closes(round: Round, day: date) -> bool:
@@ -98,65 +88,75 @@ def parameters(round: Round) -> str:
 
 
 def settle(round: Round, rows: pl.DataFrame, known: Register, past: Past) -> Settled:
-    """Divide the round's pool and what came back among the people of `rows` (`persons.eligibility`)."""
-    merit, member, name_order = _people(rows, past, round)
+    """Divide the round's pool and what came back among the people of `rows` (`persons.eligibility`, in its order)."""
+    recipients = _recipients(round, known)
+    folk = _people(rows, past, recipients.values())
+    people, merit, member = (folk[name].to_list() for name in ("person_id", "merit", "is_member"))
     budget = round.pool + past.returned
     floor = _part(budget, round.floor)
-    weights, spendable = _weights(round, budget - floor, name_order, merit, past)
+    weights, spendable = _weights(round, budget - floor, people, merit, past, recipients)
     cap = None if round.cap is None else _part(budget, round.cap)
-    done = allocate(
-        weights, floor + spendable, cap=cap, minimum=round.minimum, floor=floor, members=[member[p] for p in name_order]
-    )
-    floors = [
-        min(done.floor, amount) if member[person] else 0
-        for person, amount in zip(name_order, done.amounts, strict=True)
-    ]
-    cells = _cells(rows, known, name_order, done.amounts, floors)
+    done = allocate(weights, floor + spendable, cap=cap, minimum=round.minimum, floor=floor, members=member)
+    pairs = zip(member, done.amounts, strict=True)
+    floors = [min(done.floor, amount) if inside else 0 for inside, amount in pairs]
+    cells = _cells(rows, known, folk, done.amounts, floors)
     owner_cap = None if round.owner_cap is None else _part(budget, round.owner_cap)
+    amounts = done.amounts
     if owner_cap is not None:
         cells = _trimmed(cells, owner_cap, round.minimum)
-    amounts = _summed((cell.person_id, cell.amount) for cell in cells)
-    final = [amounts.get(person, 0) for person in name_order]
-    return Settled(
-        budget,
-        budget - sum(final),
-        floor,
-        cap,
-        owner_cap,
-        name_order,
-        final,
-        [min(part, amount) for part, amount in zip(floors, final, strict=True)],
-        done.capped,
-        done.dropped,
-        cells,
-    )
+        left = _sums(cells, "person_id")
+        amounts = [left.get(person, 0) for person in people]
+        floors = [min(part, amount) for part, amount in zip(floors, amounts, strict=True)]
+    reserve = budget - sum(amounts)
+    return Settled(budget, reserve, floor, cap, owner_cap, people, amounts, floors, done.capped, done.dropped, cells)
 
 
-def _people(rows: pl.DataFrame, past: Past, round: Round) -> tuple[dict[str, int], dict[str, bool], list[str]]:
-    """Merit of the day and membership of everybody concerned, and all of them in order of id."""
-    summed = rows.group_by("person_id").agg(
-        pl.col("merit").sum(), member=((pl.col("held").is_null()) & pl.col("is_verified")).any()
+def _recipients(round: Round, known: Register) -> dict[str, str]:
+    """Who is named by the round's SPECIAL policies -> who that is today."""
+    named = sorted({str(policy.recipient) for policy in round.policies if policy.name == "SPECIAL"})
+    asked = identified(pl.DataFrame({"person_id": named}, schema={"person_id": pl.String}), known)
+    return dict(zip(named, asked["person_id"], strict=True))
+
+
+def _people(rows: pl.DataFrame, past: Past, recipients: Iterable[str]) -> pl.DataFrame:
+    """person_id, merit of the day, is_member (has a part in the floor), begin and count of the own rows: everybody
+    concerned, in order of id."""
+    is_member = (pl.col("held").is_null() & pl.col("is_verified")).any()
+    folk = (
+        rows.with_row_index("begin")
+        .group_by("person_id", maintain_order=True)
+        .agg(
+            pl.col("merit").sum(),
+            is_member=is_member,
+            begin=pl.col("begin").first().cast(pl.Int64),
+            count=pl.len().cast(pl.Int64),
+        )
     )
-    merit = dict(summed.select("person_id", "merit").iter_rows())
-    member = dict(summed.select("person_id", "member").iter_rows())
     others = {person for each in past.merits for person in each}
-    others |= {str(policy.recipient) for policy in round.policies if policy.name == "SPECIAL"}
-    new = sorted(others - merit.keys())
-    for person in new:
-        merit[person], member[person] = 0, False
-    return merit, member, sorted(merit)
+    others |= set(recipients)
+    new = others.difference(folk["person_id"])
+    if not new:
+        return folk
+    none = {"merit": 0, "is_member": False, "begin": 0, "count": 0}
+    return pl.concat([folk, pl.DataFrame([{"person_id": person} | none for person in new], schema=folk.schema)]).sort(
+        "person_id"
+    )
 
 
 def _weights(
-    round: Round, budget: int, people: Sequence[str], merit: Mapping[str, int], past: Past
+    round: Round,
+    budget: int,
+    people: Sequence[str],
+    today: Sequence[int],
+    past: Past,
+    recipients: Mapping[str, str],
 ) -> tuple[list[int], int]:
-    today = [merit[person] for person in people]
     earned = [past.earned.get(person, 0) for person in people]
     paid = sum(past.earned.values())
 
     def weights(policy: Policy, part: int) -> list[int]:
         if policy.name == "SPECIAL":
-            return policies.special(len(people), people.index(str(policy.recipient)))
+            return policies.special(len(people), people.index(recipients[str(policy.recipient)]))
         if policy.name == "BALANCED":
             return policies.balanced(today, earned, paid, part)
         back = policy.days if policy.name == "IMMEDIATE" else policy.lookback
@@ -176,77 +176,107 @@ def _weights(
 
 
 def _cells(
-    rows: pl.DataFrame, known: Register, people: Sequence[str], amounts: Sequence[int], floors: Sequence[int]
-) -> list[Cell]:
-    """Each amount over the rows of its person by merit; the equal part is the person's own."""
-    columns = ("subject", "owner", "held", "merit")
-    grouped: dict[str, list[tuple[str, str, str | None, int]]] = {}
-    for person, *row in rows.select("person_id", *columns).iter_rows():
-        grouped.setdefault(person, []).append(tuple(row))
-    absent = [person for person, amount in zip(people, amounts, strict=True) if amount and person not in grouped]
-    asked = identified(pl.DataFrame({"person_id": absent}, schema={"person_id": pl.String}), known)
-    reasons = dict(zip(absent, asked["held"].to_list(), strict=True))
-    cells = []
-    for person, amount, floor in zip(people, amounts, floors, strict=True):
+    rows: pl.DataFrame, known: Register, folk: pl.DataFrame, amounts: Sequence[int], floors: Sequence[int]
+) -> pl.DataFrame:
+    """Each amount over the rows of its person by merit; the equal part, and what comes from merit of earlier days
+    alone, is the person's own."""
+    merits = rows["merit"].to_list()
+    own = (rows["subject"] == rows["person_id"]) & (rows["owner"] == "")
+    own_rows, reasons = own.to_list(), rows["held"].to_list()
+    parts = [0] * rows.height
+    extra: list[tuple[str, str | None, int]] = []
+    absent: list[tuple[str, int]] = []
+    spans = folk.select("person_id", "begin", "count").iter_rows()
+    for (person, begin, count), amount, floor in zip(spans, amounts, floors, strict=True):
         if not amount:
             continue
-        own = grouped.get(person) or [(person, "", reasons.get(person), 1)]
-        parts = largest_remainder(amount - floor, [row[3] for row in own]) if len(own) > 1 else [amount - floor]
-        for (subject, owner, held, _), part in zip(own, parts, strict=True):
-            if part:
-                cells.append(Cell(person, subject, owner, held, part))
-        left = amount - floor - sum(parts)  # merit of earlier days only
-        if floor or left:
-            held = next((row[2] for row in own if row[0] == person), None)
-            cells.append(Cell(person, person, "", held, floor + left))
-    return cells
+        if count == 1 and own_rows[begin]:
+            parts[begin] = amount
+            continue
+        if not count:
+            absent.append((person, amount))
+            continue
+        span = range(begin, begin + count)
+        for place, part in zip(span, largest_remainder(amount - floor, merits[begin : begin + count]), strict=True):
+            parts[place] = part
+        left = amount - sum(parts[place] for place in span)
+        mine = next((place for place in span if own_rows[place]), None)
+        if mine is not None:
+            parts[mine] += left
+        elif left:
+            # Verified people whose works all have owners, or works that are all held.
+            extra.append(
+                (person, None if floor else next(filter(None, (reasons[place] for place in span)), None), left)
+            )
+    asked = identified(
+        pl.DataFrame({"person_id": [each[0] for each in absent]}, schema={"person_id": pl.String}), known
+    )
+    extra += [(person, held, amount) for (person, amount), held in zip(absent, asked["held"], strict=True)]
+    added = pl.DataFrame(
+        {
+            "person_id": [each[0] for each in extra],
+            "subject": [each[0] for each in extra],
+            "owner": [""] * len(extra),
+            "held": [each[1] for each in extra],
+            "amount": amounts_of([each[2] for each in extra]),
+        },
+        schema=CELLS,
+    )
+    found = rows.select("person_id", "subject", "owner", "held").with_columns(amount=amounts_of(parts))
+    return pl.concat([found.filter(pl.col("amount") > 0), added])
 
 
-def _trimmed(cells: Sequence[Cell], owner_cap: int, minimum: int) -> list[Cell]:
+def _trimmed(cells: pl.DataFrame, owner_cap: int, minimum: int) -> pl.DataFrame:
     """What the works of one owner bring is cut to the owner's cap; what is cut stays in reserve, because giving it to
     others could lift other owners above theirs. Who falls below the minimum by it gets nothing."""
-    amounts = [cell.amount for cell in cells]
-    places: dict[str, list[int]] = {}
-    for place, cell in enumerate(cells):
-        if cell.owner:
-            places.setdefault(cell.owner, []).append(place)
-    cut = set()
+    amounts = [int(amount) for amount in cells["amount"]]
+    over = {
+        owner for owner, amount in _sums(cells.filter(pl.col("owner") != ""), "owner").items() if amount > owner_cap
+    }
+    places: dict[str, list[int]] = {owner: [] for owner in over}
+    for place, owner in enumerate(cells["owner"]):
+        if owner in over:
+            places[owner].append(place)
     for held in places.values():
-        had = [amounts[place] for place in held]
-        if sum(had) > owner_cap:
-            for place, amount in zip(held, largest_remainder(owner_cap, had), strict=True):
-                amounts[place] = amount
-                cut.add(cells[place].person_id)
-    left = [replace(cell, amount=amount) for cell, amount in zip(cells, amounts, strict=True) if amount]
-    sums = _summed((cell.person_id, cell.amount) for cell in left)
-    return [cell for cell in left if cell.person_id not in cut or sums[cell.person_id] >= minimum]
+        for place, amount in zip(held, largest_remainder(owner_cap, [amounts[at] for at in held]), strict=True):
+            amounts[place] = amount
+    cut = cells.filter(pl.col("owner").is_in(sorted(over)))["person_id"].unique()
+    left = cells.with_columns(amount=amounts_of(amounts)).filter(pl.col("amount") > 0)
+    low = left.group_by("person_id").agg(pl.col("amount").sum()).filter(pl.col("amount") < minimum)
+    gone = low.filter(pl.col("person_id").is_in(cut.implode()))
+    return left.join(gone, "person_id", how="anti", maintain_order="left")
 
 
 def frames(
     round: Round, day: date, settled: Settled, rows: pl.DataFrame, past: Past, *, is_paid: bool, why_not: str | None
 ) -> dict[str, pl.DataFrame]:
     """Rows of `rewards.rounds`, `.allocations`, `.receipts` and (new) `.escrow`."""
-    receipts = settled.receipts
-    paid = [receipts.get(person, 0) for person in settled.people]
-    held = [amount - part for amount, part in zip(settled.amounts, paid, strict=True)]
+    free = settled.cells.filter(pl.col("held").is_null())
+    receipts = free.group_by("person_id").agg(pl.col("amount").sum()).sort("person_id")
     named = rows.group_by("person_id").agg(pl.col("name").min(), pl.col("merit").sum())
     allocations = (
-        pl.DataFrame({"person_id": settled.people}, schema={"person_id": pl.String})
+        pl.DataFrame(
+            {
+                "person_id": settled.people,
+                "amount": amounts_of(settled.amounts),
+                "floor": amounts_of(settled.floors),
+                "is_capped": settled.capped,
+                "is_dropped": settled.dropped,
+            },
+            schema_overrides={"person_id": pl.String, "is_capped": pl.Boolean, "is_dropped": pl.Boolean},
+        )
         .join(named, "person_id", how="left", maintain_order="left")
+        .join(receipts.rename({"amount": "receipt"}), "person_id", how="left", maintain_order="left")
         .with_columns(
             pl.col("merit").fill_null(0),
+            pl.col("receipt").fill_null(0),
             round=pl.lit(round.name),
-            amount=_amounts(settled.amounts),
-            floor=_amounts(settled.floors),
-            receipt=_amounts(paid),
-            held=_amounts(held),
-            is_capped=pl.Series(settled.capped, dtype=pl.Boolean),
-            is_dropped=pl.Series(settled.dropped, dtype=pl.Boolean),
             is_paid=pl.lit(is_paid),
         )
+        .with_columns(held=pl.col("amount") - pl.col("receipt"))
     )
-    held_cells = _held(settled.cells) if is_paid else []
-    expires = (day + timedelta(days=round.escrow_days)).isoformat()
+    paid = int(receipts["amount"].sum())
+    escrow = _held(round, day, settled.cells)
     return {
         "rewards.rounds": _one_row(
             round=round.name,
@@ -258,8 +288,8 @@ def frames(
             pool=round.pool,
             returned=past.returned,
             budget=settled.budget,
-            receipts=sum(paid),
-            escrow=sum(held),
+            receipts=paid,
+            escrow=sum(settled.amounts) - paid,
             reserve=settled.reserve,
             floor=settled.floor,
             cap=settled.cap,
@@ -271,38 +301,15 @@ def frames(
             owners=None if settled.owner_cap is None else json.dumps([[*each] for each in settled.owners.items()]),
         ),
         "rewards.allocations": allocations,
-        "rewards.receipts": pl.DataFrame(
-            {
-                "round": [round.name] * len(receipts) if is_paid else [],
-                "person_id": list(receipts) if is_paid else [],
-                "kind": ["round"] * len(receipts) if is_paid else [],
-                "holding_id": [""] * len(receipts) if is_paid else [],
-                "amount": _amounts(list(receipts.values()) if is_paid else []),
-            },
-            schema=RECEIPTS,
+        "rewards.receipts": (receipts if is_paid else receipts.clear()).with_columns(
+            round=pl.lit(round.name), kind=pl.lit("round"), holding_id=pl.lit("")
         ),
-        "rewards.escrow": escrow_frame(
-            [
-                {
-                    "holding_id": holding_id(round.name, day.isoformat(), person, reason, subject),
-                    "round": round.name,
-                    "opened": day.isoformat(),
-                    "expires": expires,
-                    "person_id": person,
-                    "subject": subject,
-                    "held": reason,
-                    "amount": amount,
-                    "state": "open",
-                    "released_to": None,
-                }
-                for (person, reason, subject), amount in held_cells
-            ]
-        ),
-    }  # fmt: skip
+        "rewards.escrow": escrow if is_paid else escrow.clear(),
+    }
 
 
-RECEIPTS: dict[str, Any] = {
-    "round": pl.String, "person_id": pl.String, "kind": pl.String, "holding_id": pl.String, "amount": AMOUNT,
+CELLS: dict[str, Any] = {
+    "person_id": pl.String, "subject": pl.String, "owner": pl.String, "held": pl.String, "amount": AMOUNT,
 }  # fmt: skip
 ESCROW: dict[str, Any] = {
     "holding_id": pl.String, "round": pl.String, "opened": pl.String, "expires": pl.String, "person_id": pl.String,
@@ -310,18 +317,28 @@ ESCROW: dict[str, Any] = {
 }  # fmt: skip
 
 
+def _held(round: Round, day: date, cells: pl.DataFrame) -> pl.DataFrame:
+    """New holdings, as rows of `rewards.escrow`."""
+    keys = ("person_id", "held", "subject")
+    summed = cells.filter(pl.col("held").is_not_null()).group_by(keys).agg(pl.col("amount").sum()).sort(keys)
+    ids = [holding_id(round.name, day.isoformat(), *row) for row in summed.select(keys).iter_rows()]
+    return summed.select(
+        pl.Series("holding_id", ids, dtype=pl.String),
+        "person_id",
+        "subject",
+        "held",
+        "amount",
+        round=pl.lit(round.name),
+        opened=pl.lit(day.isoformat()),
+        expires=pl.lit((day + timedelta(days=round.escrow_days)).isoformat()),
+        state=pl.lit("open"),
+        released_to=pl.lit(None, pl.String),
+    ).select(ESCROW.keys())
+
+
 def escrow_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Rows of `rewards.escrow`."""
     return pl.DataFrame(rows, schema=ESCROW, orient="row")
-
-
-def _held(cells: Sequence[Cell]) -> list[tuple[tuple[str, str, str], int]]:
-    summed: dict[tuple[str, str, str], int] = {}
-    for cell in cells:
-        if cell.held is not None:
-            key = (cell.person_id, cell.held, cell.subject)
-            summed[key] = summed.get(key, 0) + cell.amount
-    return sorted(summed.items())
 
 
 def _concentration(amounts: Sequence[int]) -> dict[str, float | None]:
@@ -339,11 +356,15 @@ def _one_row(**values: Any) -> pl.DataFrame:
     amounts = {"pool", "returned", "budget", "receipts", "escrow", "reserve", "floor", "cap", "owner_cap", "minimum"}
     texts, numbers = {"why_not": pl.String, "owners": pl.String}, {"gini": pl.Float64, "top_10_share": pl.Float64}
     schema: dict[str, Any] = {name: AMOUNT for name in amounts} | texts | numbers
-    return pl.DataFrame([values], schema_overrides=schema)
+    exact = {name: Decimal(value) if name in amounts and value is not None else value for name, value in values.items()}
+    return pl.DataFrame([exact], schema_overrides=schema)
 
 
-def _amounts(values: Sequence[int]) -> pl.Series:
-    return pl.Series("amount", list(values), dtype=AMOUNT)
+def amounts_of(values: Sequence[int]) -> pl.Series:
+    """Whole minor units as a column."""
+    if max(values, default=0) < 2**63:
+        return pl.Series("amount", values, dtype=pl.Int64).cast(AMOUNT)
+    return pl.Series("amount", [Decimal(value) for value in values], dtype=AMOUNT)
 
 
 def _part(amount: int, share: Decimal) -> int:
@@ -351,9 +372,7 @@ def _part(amount: int, share: Decimal) -> int:
     return int(amount * Fraction(share))
 
 
-def _summed(parts: Any) -> dict[str, int]:
-    """Sums by key, in order of the keys."""
-    sums: dict[str, int] = {}
-    for key, amount in parts:
-        sums[key] = sums.get(key, 0) + amount
-    return dict(sorted(sums.items()))
+def _sums(cells: pl.DataFrame, key: str) -> dict[str, int]:
+    """Sums of amounts by key, in order of the keys."""
+    summed = cells.group_by(key).agg(pl.col("amount").sum()).sort(key)
+    return {name: int(amount) for name, amount in summed.iter_rows()}

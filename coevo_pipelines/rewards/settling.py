@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from coevo_pipelines.lake.ledger import canonical
-from coevo_pipelines.rewards.ledger import Refused, RewardLedger, State
+from coevo_pipelines.rewards.ledger import Entry, Refused, RewardLedger, State
 from coevo_pipelines.windows import DAY
 
 if TYPE_CHECKING:
     from coevo_pipelines.lake.store import Lake, Snapshot
-    from coevo_pipelines.settings import Round, Settings
+    from coevo_pipelines.settings import Settings
 
+    Drafts = Mapping[tuple[str, str], Mapping[str, Any]]
+    """By kind and round."""
+
+MOVES = ("expiry", "release")
 COMPARED = ("pool", "returned", "budget", "receipts", "escrow", "reserve", "policy")
 
 
@@ -37,23 +41,41 @@ def settle(lake: Lake, settings: Settings, touched: Collection[date] = ()) -> li
     if not days:
         return []
     state = ledger.replay()
-    latest = max((known.latest for known in state.rounds.values()), default="")
+    since = {name: known.latest for name, known in state.rounds.items()}
     problems: list[str] = []
-    for day in days:
-        if day.isoformat() >= latest:
-            problems += _enter(ledger, snapshot, day, days, settings.reward_rounds)
-        elif day in touched:
-            problems += differences(state, snapshot, day)
+    for day, names in _due(snapshot, days[-1]).items():
+        new = {name for name in names if day.isoformat() >= since.get(name, "")}
+        if new:
+            problems += _enter(ledger, snapshot, day, days, new, settings)
+    for day in sorted(touched):
+        problems += differences(state, snapshot, day)
     return problems
 
 
+def _due(snapshot: Snapshot, last: date) -> dict[date, set[str]]:
+    """The rounds of which money moves, by day."""
+    paid = snapshot.scan("rewards.rounds", upto=last).filter("is_paid").select("date", "round")
+    moved = snapshot.scan("rewards.escrow", upto=last).filter(pl.col("state") != "open").select("date", "round")
+    found: dict[date, set[str]] = {}
+    for day, name in pl.concat([paid, moved]).unique().sort("date", "round").collect().iter_rows():
+        found.setdefault(day, set()).add(name)
+    return found
+
+
 def _enter(
-    ledger: RewardLedger, snapshot: Snapshot, day: date, days: Sequence[date], current: Sequence[Round]
+    ledger: RewardLedger,
+    snapshot: Snapshot,
+    day: date,
+    days: Sequence[date],
+    names: Collection[str],
+    settings: Settings,
 ) -> Iterator[str]:
-    starts = {round.name: round.start for round in current}
+    starts = {round.name: max(round.start, settings.opening) for round in settings.reward_rounds}
     present = set(days)
     for draft in drafts(snapshot, day):
         name = draft["round"]
+        if name not in names:
+            continue
         gap = next((d for d in _span(starts.get(name, day), day) if d not in present), None)
         if gap is not None:
             yield f"round {name}, {day}: not in the ledger before {gap} is there; `coevo run --date {gap}` makes it"
@@ -71,22 +93,47 @@ def _span(first: date, last: date) -> Iterator[date]:
 
 
 def differences(state: State, snapshot: Snapshot, day: date) -> list[str]:
-    """What the tables of `day` say otherwise than the ledger."""
-    found = []
-    for draft in drafts(snapshot, day):
-        if draft["kind"] != "round":
-            continue
-        known = state.rounds.get(draft["round"])
-        entered = known.entries.get(draft["as_of"]) if known else None
-        way_out = f"`coevo rewards correct --round {draft['round']} --date {day}` enters it as a correction"
-        if not entered:
-            found.append(f"round {draft['round']}, {day}: not in the ledger, which is past it; it is not paid")
-            continue
-        said = entered[-1].record
-        off = [name for name in COMPARED if said[name] != draft[name]]
+    """What the tables of `day` say otherwise than the ledger, in rounds in which the ledger is past that day."""
+    as_of = day.isoformat()
+    said = {(draft["kind"], draft["round"]): draft for draft in drafts(snapshot, day)}
+    moved = {
+        (entry.record["kind"], entry.record["round"]): entry.record
+        for entry in state.entries.values()
+        if entry.record["as_of"] == as_of and entry.record["kind"] in MOVES
+    }
+    return [
+        f"round {name}, {day}: {line}"
+        for name, known in sorted(state.rounds.items())
+        if as_of < known.latest
+        for line in (
+            *_moved_otherwise(said, moved, name),
+            *_divided_otherwise(said.get(("round", name)), known.entries.get(as_of), name, day),
+        )
+    ]
+
+
+def _moved_otherwise(said: Drafts, moved: Drafts, name: str) -> Iterator[str]:
+    for kind in MOVES:
+        given, kept = ((each.get((kind, name)) or {}).get("holdings", []) for each in (said, moved))
+        if given != kept:
+            yield (
+                f"the tables have {len(given)} holdings in the {kind}, the ledger has {len(kept)} and keeps them: "
+                "what left the escrow does not come back"
+            )
+
+
+def _divided_otherwise(
+    draft: Mapping[str, Any] | None, entered: Sequence[Entry] | None, name: str, day: date
+) -> Iterator[str]:
+    way_out = f"`coevo rewards correct --round {name} --date {day}` enters it as a correction"
+    if draft and not entered:
+        yield "not in the ledger, which is past it; it is not paid"
+    elif entered and not draft:
+        yield f"the ledger has paid {entered[-1].record['budget']:,}, the tables say that nothing may be paid"
+    elif entered and draft:
+        off = [name for name in COMPARED if entered[-1].record[name] != draft[name]]
         if off:
-            found.append(f"round {draft['round']}, {day}: the tables differ in {', '.join(off)}; {way_out}")
-    return found
+            yield f"the tables differ in {', '.join(off)}; {way_out}"
 
 
 def drafts(snapshot: Snapshot, day: date) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
+MOST_PEOPLE = 1 << 20
+"""Of one work."""
 BUILT_ON = ("derives_from", "trained_on", "depends_on")
 """Relations over which lineage credit always flows; papers also pass it over any other to what is no paper."""
 
@@ -35,9 +37,11 @@ class Graph:
     lineage: Columns
     """Those over which credit flows."""
     credits: pl.DataFrame
-    """Credits in order of work and position, with the work's place."""
+    """person_id, name, share and the work's place."""
+    order: Integers
+    """(credits,): credits by work and position."""
     starts: Integers
-    """(works + 1,): where the credits of each work begin."""
+    """(works + 1,): where in that order the credits of each work begin."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,20 @@ def graph_of(works: pl.DataFrame, edges: pl.DataFrame, credits: pl.DataFrame) ->
         is_lineage=pl.col("relation").is_in(BUILT_ON) | from_paper,
     )
     links = weighing.filter("is_lineage")
-    place = pl.Series("place", np.searchsorted(numbers, credits["node"].to_numpy()), dtype=pl.Int64)
-    credits = credits.with_columns(place).sort("place", "position")
-    starts = np.searchsorted(credits["place"].to_numpy(), np.arange(works.height + 1))
+    place = np.searchsorted(numbers, credits["node"].to_numpy())
+    credits = credits.with_columns(place=pl.Series(place, dtype=pl.Int64))
+    order = np.argsort(place * MOST_PEOPLE + credits["position"].to_numpy())
+    starts = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=works.height))])
     source_places, target_places, kinds = (links[name].to_numpy() for name in ("source_place", "target_place", "kind"))
     lineage = Columns(source_places, target_places, kinds, RELATIONS)
-    return Graph(works, weighing, lineage, _bounded(credits), starts)
+    bounded = _bounded(credits).select("person_id", "name", "share", "place")
+    return Graph(works, weighing, lineage, bounded, order, starts)
 
 
 def _bounded(credits: pl.DataFrame) -> pl.DataFrame:
     """Shares that can be multiplied in 64 bits: those of a work with too many are cut to nine digits together."""
+    if (credits["share"] <= MOST_SHARES // MOST_PEOPLE).all():
+        return credits
     whole = pl.col("share").cast(pl.Float64).sum().over("place")
     cut = (pl.col("share").cast(pl.Float64) / whole * (MOST_SHARES // 2)).cast(pl.Int64)
     return credits.with_columns(share=pl.when(whole > MOST_SHARES).then(cut).otherwise("share"))
@@ -108,18 +116,37 @@ def worth(graph: Graph, round: Round, relation_weight: Mapping[str, float]) -> W
     )
 
 
+def shares_of(graph: Graph, kept: Integers) -> pl.Series:
+    """What each of the credits brings, in grains, (credits,)."""
+    parts = np.empty(graph.order.size, np.int64)
+    parts[graph.order] = divided(kept, graph.starts, graph.credits["share"].to_numpy()[graph.order])
+    return pl.Series("merit", parts)
+
+
 def parts_of(graph: Graph, kept: Integers, held: pl.Series, by_owner: bool) -> pl.DataFrame:
-    """What `persons.eligibility` takes: the parts of people in works; works of nobody are one unknown person's."""
-    works = graph.works.select(
-        "node_id", owner=pl.col("owner").str.to_lowercase().fill_null("") if by_owner else pl.lit("")
-    )
-    works = works.with_columns(work_held=held)
-    named = graph.credits.select("person_id", "name", "place").with_columns(
-        merit=pl.Series(divided(kept, graph.starts, graph.credits["share"].to_numpy()))
-    )
+    """What `persons.eligibility` takes: what people have in works, summed over the works that are not held back;
+    works of nobody are one unknown person's."""
+    rows = graph.credits.select("person_id", "name", "place", shares_of(graph, kept))
     nobody = np.flatnonzero((np.diff(graph.starts) == 0) & (kept > 0))
     lost = pl.DataFrame({"place": nobody, "merit": kept[nobody]}, schema={"place": pl.Int64, "merit": pl.Int64})
-    ids = works["node_id"].gather(lost["place"])
+    ids = graph.works["node_id"].gather(lost["place"])
     lost = lost.with_columns(person_id=ids + "#unknown", name=pl.lit(None, pl.String))
-    rows = pl.concat([named, lost.select(named.columns)]).filter(pl.col("merit") > 0)
-    return rows.with_columns(works[:, :][rows["place"]]).drop("place")
+    owner = graph.works["owner"].str.to_lowercase().fill_null("") if by_owner else None
+    found = []
+    # There are many more parts than people, so they are summed before anybody is looked up.
+    for part in (rows, lost.select(rows.columns)):
+        counted = part.filter(pl.col("merit") > 0)
+        if owner is not None:
+            counted = counted.with_columns(owner=owner.gather(counted["place"]))
+        is_held = held.is_not_null().gather(counted["place"])
+        kept_back = counted.filter(is_held)
+        kept_back = kept_back.with_columns(
+            node_id=graph.works["node_id"].gather(kept_back["place"]), work_held=held.gather(kept_back["place"])
+        )
+        free = counted.filter(~is_held) if kept_back.height else counted
+        sums = {"name": pl.col("name").min(), "works": pl.len().cast(pl.Int64), "merit": pl.col("merit").sum()}
+        for frame in (free, kept_back):
+            keys = [name for name in ("person_id", "owner", "node_id", "work_held") if name in frame.columns]
+            found.append(frame.group_by(keys).agg(**sums))
+    every = pl.concat(found, how="diagonal")
+    return every if by_owner else every.with_columns(owner=pl.lit(""))

@@ -27,6 +27,7 @@ from coevo_pipelines.options import (
     not_a_file,
     settings_of,
 )
+from coevo_pipelines.rewards.commands import rewards
 
 app = typer.Typer(
     name="coevo",
@@ -37,8 +38,8 @@ app = typer.Typer(
     help="""Daily, checkable snapshots of open research, from raw bytes to DuckDB.
 
     A day is scraped (scrapes), normalized (traces) and linked into one citation and lineage graph
-    (citations), whose works and people get their scores (influence). Every table is one Parquet file a day
-    in the lake, and all of it one DuckDB file.
+    (citations), whose works and people get their scores (influence), by which pools are divided (rewards).
+    Every table is one Parquet file a day in the lake, and all of it one DuckDB file.
 
     \b
     Try, offline, on the bundled sample:
@@ -51,10 +52,19 @@ app = typer.Typer(
     \b
     With a list of links of your own:
       coevo influence score links.csv --out scores.parquet
+      coevo rewards allocate scores.csv --pool 1000000 --cap 5% --out receipts.csv
     """,
 )
 app.add_typer(influence)
+app.add_typer(rewards)
 app.add_typer(bench)
+
+
+ASKED_WRONGLY = {
+    "UsageError", "SettingsError", "SchemaError", "EdgeListError", "UnknownWork", "UnknownPerson", "NothingThere",
+    "ExportError",
+}  # fmt: skip
+"""Errors by name: their modules are not imported for this."""
 
 
 class Format(StrEnum):
@@ -80,7 +90,7 @@ def main() -> None:
         kind = type(error).__name__
         print(f"error: {error}" if str(error) else f"error: {kind}", file=sys.stderr)
         print("(add --debug for the trace)", file=sys.stderr)
-        sys.exit(2 if kind in {"UsageError", "SettingsError", "SchemaError", "EdgeListError", "UnknownWork"} else 1)
+        sys.exit(2 if kind in ASKED_WRONGLY else 1)
 
 
 @app.command()
@@ -147,29 +157,33 @@ def run(
 def verify(
     lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
-    """Recompute every sha256, the ledger's chain, the schemas and the inputs of every commit.
+    """Recompute every sha256, the ledger's chain, the schemas and the inputs of every commit; replay the reward ledger.
 
     Exit code 0 when everything agrees; 1 after naming what differs (table, date, file, expected, found).
     """
     from dataclasses import asdict
 
     from coevo_pipelines.lake.verify import verify as check
+    from coevo_pipelines.rewards.ledger import RewardLedger
     from coevo_pipelines.terminal import bar, json_out, say
 
     root = existing_lake(settings_of(lake, source))
     with bar("verifying", quiet=as_json) as advance:
         report = check(root, advance)
+    money = RewardLedger(root)
+    findings = [*map(str, report.findings), *money.findings()]
     if as_json:
-        json_out(asdict(report))
-    elif report.findings:
-        for finding in report.findings[:20]:
-            say(str(finding), style="red", error=True)
-        if len(report.findings) > 20:
-            say(f"and {len(report.findings) - 20} more", error=True)
+        json_out(asdict(report) | {"reward_ledger": findings[len(report.findings) :]})
+    elif findings:
+        for finding in findings[:20]:
+            say(finding, style="red", error=True)
+        if len(findings) > 20:
+            say(f"and {len(findings) - 20} more", error=True)
     else:
         size = f"{report.bytes / 1e6:,.1f} MB"
         say(f"verified: {report.partitions:,} partitions, {report.commits:,} commits, {size}: all agree")
-    if report.findings:
+        say(f"          {len(money.entries()):,} entries of the reward ledger: all add up")
+    if findings:
         raise typer.Exit(1)
 
 

@@ -85,11 +85,36 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
 
 def _numbers(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """What a person would look for."""
-    if name != ROUNDS or name not in found:
+    if ROUNDS not in found:
         return {}
-    columns = ("budget", "receipts", "escrow", "reserve", "recipients", "gini", "top_10_share", "is_paid", "why_not")
-    rows = found[ROUNDS].iter_rows(named=True)
-    return {row["round"]: {column: _plain(row[column]) for column in columns} for row in rows}
+    if name == ROUNDS:
+        columns = (
+            "budget",
+            "receipts",
+            "escrow",
+            "reserve",
+            "recipients",
+            "gini",
+            "top_10_share",
+            "is_paid",
+            "why_not",
+        )
+        rows = found[ROUNDS].iter_rows(named=True)
+        return {row["round"]: {column: _plain(row[column]) for column in columns} for row in rows}
+    if name == "rewards.allocations":
+        return {f"concentration of {each}": _picture(found[name], each) for each in found[ROUNDS]["round"]}
+    return {}
+
+
+def _picture(allocations: Any, name: str) -> dg.MetadataValue[Any]:
+    """The Lorenz curve of a round, small enough to stand in the metadata."""
+    import base64
+
+    from coevo_pipelines.rewards.concentration import picture
+
+    own = allocations.filter((allocations["round"] == name) & (allocations["amount"] > 0))
+    drawn = base64.b64encode(picture([int(amount) for amount in own["amount"]], f"round {name}")).decode()
+    return dg.MetadataValue.md(f"![Lorenz curve](data:image/svg+xml;base64,{drawn})")
 
 
 def _plain(value: Any) -> Any:

@@ -6,36 +6,27 @@ of one. All sums are integers, so what is found is in the table and not in the a
 
 from __future__ import annotations
 
-import csv
 import decimal
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-BATCH = 1 << 17
+from coevo_pipelines.rewards.tables import exactly, minor_units, one_spelling, read_rows
+
 MOST_DIGITS = 31
 """Digits before the point that an amount may have: 10 million such amounts still add up in 128 bits."""
 MOST_DECIMALS = 30
-LONGEST_EXPONENT = 100
 _ONE = 10**MOST_DECIMALS
 _WIDE = pl.Int128()
 _PRECISE = decimal.Context(prec=4 * MOST_DIGITS)
 _PLAIN = rf"^[+-]?[0-9]{{1,{MOST_DIGITS}}}(?:\.[0-9]{{0,{MOST_DECIMALS}}})?$"
-_GROUPED = r"^([+-]?)([0-9]{1,3}(?:,[0-9]{3})+)(\.[0-9]+)?$"
 _WANTED = ("recipient", "amount")
 _ROWS = pl.Schema({"line": pl.Int64(), "recipient": pl.String(), "amount": pl.String(), "problem": pl.String()})
-
-
-class TableError(ValueError):
-    """A file cannot be read as a payout table; the message names file, line and the way out."""
 
 
 @dataclass(frozen=True)
@@ -72,123 +63,8 @@ def table_of(name: str, rows: Iterable[tuple[str | None, str | None]]) -> Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a .csv (UTF-8, with a header) or .parquet file; columns other than recipient and amount are left out.
-
-    A header may be in any case and have spaces around it. A CSV row of another length than the header is kept and
-    its amount counts as unreadable. A float of a Parquet file is taken for the shortest decimal that reads back as
-    it. Raises TableError, or OSError for a file that cannot be opened.
-    """
-    match path.suffix.lower():
-        case ".csv":
-            return Table(str(path), _read_csv(path))
-        case ".parquet":
-            return Table(str(path), _read_parquet(path))
-    raise TableError(f"{path}: give a .csv or .parquet file")
-
-
-def _read_csv(path: Path) -> pl.DataFrame:
-    rows = _csv_rows(path)
-    line, header = next(rows, (1, []))
-    places = _places(path, header, f" line {line}")
-    batches = [pl.DataFrame(schema=_ROWS)]
-    while batch := list(islice(rows, BATCH)):
-        given = [_csv_row(line, row, len(header), places) for line, row in batch]
-        columns = dict(zip(_ROWS, zip(*given, strict=True), strict=True))
-        batches.append(pl.DataFrame(columns, schema=_ROWS))
-    return pl.concat(batches)
-
-
-def _csv_row(
-    line: int, row: list[str], length: int, places: tuple[int, int]
-) -> tuple[int, str | None, str | None, str | None]:
-    if len(row) == length:
-        return line, row[places[0]], row[places[1]], None
-    recipient = row[places[0]] if places[0] < len(row) else None
-    hint = " (an amount with a comma needs quotes)" if len(row) > length else ""
-    return line, recipient, None, f"the row has {len(row)} fields, the header {length}{hint}"
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line where it begins, fields) of each row that is not blank."""
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start:
-        raise TableError(f"{path} line 1: this is UTF-16 or no text at all; save it as CSV in UTF-8")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        begins = 1
-        try:
-            for row in reader:
-                if row:
-                    yield begins, row
-                begins = reader.line_num + 1
-        except UnicodeDecodeError as error:
-            raise TableError(f"{path} line {_undecodable(path)}: not UTF-8; save it as CSV in UTF-8") from error
-        except csv.Error as error:
-            raise TableError(
-                f"{path} line {begins}: the row that begins here cannot be read ({error}): a quote is not closed or "
-                "does not end its field, or the file is cut off"
-            ) from error
-
-
-def _undecodable(path: Path) -> int:
-    """Number of the first line that is not UTF-8."""
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return 1
-
-
-def _places(path: Path, header: Sequence[str], where: str) -> tuple[int, int]:
-    """Where recipient and amount are in the header."""
-    names = [name.strip().casefold() for name in header]
-    for name in _WANTED:
-        if names.count(name) != 1:
-            fault = "there is no column" if name not in names else "there are two columns"
-            found = ", ".join(repr(each) for each in header) or "none"
-            hint = " (columns are separated by commas)" if len(header) == 1 and name in names[0] else ""
-            raise TableError(f"{path}{where}: {fault} {name!r}; found: {found}{hint}")
-    return names.index("recipient"), names.index("amount")
-
-
-def _read_parquet(path: Path) -> pl.DataFrame:
-    try:
-        columns = list(pl.read_parquet_schema(path))
-        names = [columns[place] for place in _places(path, columns, "")]
-        frame = pl.read_parquet(path, columns=names)
-        texts = [frame.get_column(name).cast(pl.String) for name in names]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise TableError(
-            f"{path}: not a Parquet file, or cut off, or a column is no text or number ({error})"
-        ) from error
-    return pl.DataFrame(
-        {"line": pl.int_range(1, frame.height + 1, eager=True), "recipient": texts[0], "amount": texts[1]}
-    ).with_columns(problem=pl.lit(None, pl.String))
-
-
-def exactly(text: str) -> Decimal | None:
-    """The number that a text says, or None where it says none or may say two.
-
-    Read: digits with an optional sign, point and exponent; commas between groups of three digits before the point;
-    spaces or one currency sign (€, $, ¥, …) around it. Not read: a decimal comma, brackets, names of currencies.
-    """
-    bare = text.strip()
-    for at_end in (False, True):
-        ending = bare[-1:] if at_end else bare[:1]
-        if ending and unicodedata.category(ending) == "Sc":
-            bare = (bare[:-1] if at_end else bare[1:]).strip()
-            break
-    if grouped := re.match(_GROUPED, bare, re.ASCII):
-        bare = grouped[1] + grouped[2].replace(",", "") + (grouped[3] or "")
-    if not bare.isascii() or not re.match(r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?$", bare):
-        return None
-    value = Decimal(bare)
-    return value if not value or abs(value.adjusted()) <= LONGEST_EXPONENT else None
+    """Read a .csv or .parquet file as `tables.read_rows` does; a row of another length has no amount that is read."""
+    return Table(str(path), read_rows(path, _WANTED))
 
 
 def cap_of(text: str) -> Fraction | Decimal:
@@ -222,13 +98,14 @@ def audit(
     """
     if not 0 <= places <= MOST_DECIMALS:
         raise ValueError(f"places must lie in 0 to {MOST_DECIMALS}, not {places}")
-    _minor(pool, places, "pool")
+    most = 10 ** (MOST_DIGITS + places) - 1
+    minor_units(pool, places, most, "pool")
     if isinstance(cap, Fraction):
         cap = Decimal(int(cap * Fraction(pool) * 10**places // 1)).scaleb(-places, _PRECISE)
     elif cap is not None:
-        _minor(cap, places, "cap")
+        minor_units(cap, places, most, "cap")
     if minimum is not None:
-        _minor(minimum, places, "minimum")
+        minor_units(minimum, places, most, "minimum")
     rows = _parsed(table.rows)
     found = [
         *_of_the_sum(rows, pool, places),
@@ -245,14 +122,6 @@ KINDS = (
 )  # fmt: skip
 
 
-def _minor(value: Decimal, places: int, what: str) -> int:
-    """In minor units."""
-    scaled = Fraction(value) * 10**places if value.is_finite() else None
-    if scaled is None or scaled.denominator != 1 or scaled < 0 or scaled >= 10 ** (MOST_DIGITS + places):
-        raise ValueError(f"the {what} must be a whole number of minor units ({places} decimals), not {value}")
-    return int(scaled)
-
-
 def _parsed(rows: pl.DataFrame) -> pl.DataFrame:
     """With whole and part: the amount is whole + part/10^30, both with its sign, both null where it is unreadable.
 
@@ -264,7 +133,7 @@ def _parsed(rows: pl.DataFrame) -> pl.DataFrame:
         "recipient",
         "amount",
         "problem",
-        who=_one_spelling(pl.col("recipient")),
+        who=one_spelling(pl.col("recipient")),
         plain=pl.when(text.str.contains(_PLAIN)).then(text.str.strip_prefix("+")),
     )
     digits = pl.col("plain").str.extract(r"\.([0-9]*)$").fill_null("").str.pad_end(MOST_DECIMALS, "0")
@@ -287,12 +156,6 @@ def _parsed(rows: pl.DataFrame) -> pl.DataFrame:
         "line", "recipient", "amount", "problem", "who",
         whole=pl.coalesce("whole", "other_whole"), part=pl.coalesce("part", "other_part"),
     )  # fmt: skip
-
-
-def _one_spelling(recipient: pl.Expr) -> pl.Expr:
-    """In lower case, single spaces; null where nothing is left."""
-    bare = recipient.str.normalize("NFKC").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
-    return pl.when(bare != "").then(bare)
 
 
 def _halves(text: str) -> tuple[int | None, int | None]:
@@ -386,7 +249,7 @@ def _of_payees(
         allowed = pl.DataFrame({"who": sorted(eligible)}, schema={"who": pl.String()})
         paid = payees.filter(_above(Decimal(0)))
         strangers = paid.join(
-            allowed.select(who=_one_spelling(pl.col("who"))), on="who", how="anti", maintain_order="left"
+            allowed.select(who=one_spelling(pl.col("who"))), on="who", how="anti", maintain_order="left"
         )
         yield from _details(strangers, "ineligible", show, lambda row: f"gets {told(row)} and is not eligible")
     repeated = named.join(payees.filter(pl.col("rows") > 1).select("who"), on="who", how="semi")

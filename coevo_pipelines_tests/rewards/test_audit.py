@@ -16,13 +16,12 @@ from coevo_pipelines.rewards.audit import (
     KINDS,
     Finding,
     Table,
-    TableError,
     audit,
     cap_of,
-    exactly,
     read_table,
     table_of,
 )
+from coevo_pipelines.rewards.tables import TableError, exactly
 
 Kinds = list[tuple[str, str | None, int | None]]
 
@@ -197,7 +196,7 @@ def test_a_csv_file(tmp_path: Path, start: bytes, ending: bytes) -> None:
     found = audit(read, Decimal(1003))
     assert brief(found) == [("unreadable", None, 6), ("unreadable", "c", 7), ("no_recipient", None, 6)]
     assert found[0].message == "the row has 1 fields, the header 3"
-    assert found[1].message == "the row has 4 fields, the header 3 (an amount with a comma needs quotes)"
+    assert found[1].message == "the row has 4 fields, the header 3 (a number with a comma needs quotes)"
 
 
 @pytest.mark.parametrize(

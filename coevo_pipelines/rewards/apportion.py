@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def _checked(weights: Sequence[int], pool: int, cap: int | None, minimum: int, f
         raise ValueError(f"weight {list(weights).index(min(weights))} is {min(weights)}: it must be at least 0")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Group:
     """Recipients under one rule, by falling weight. The first `capped` are at the cap, those from `end` on dropped."""
 
@@ -87,9 +88,16 @@ class _Group:
     is_exempt: bool
     capped: int = 0
     end: int = field(init=False)
+    sums: list[int] = field(init=False)
+    """Of the weights before each place."""
 
     def __post_init__(self) -> None:
         self.end = len(self.places)
+        self.sums = [*accumulate(self.weights, initial=0)]
+
+    def weight(self, begin: int, end: int) -> int:
+        """Of the recipients from `begin` on, before `end`."""
+        return self.sums[max(end, begin)] - self.sums[begin]
 
 
 def _everybody(weights: Sequence[int], members: Sequence[bool] | None, exempt: Sequence[bool] | None) -> list[_Group]:
@@ -105,9 +113,12 @@ def _everybody(weights: Sequence[int], members: Sequence[bool] | None, exempt: S
             places = np.flatnonzero(there & (inside == has_floor) & (free == is_exempt))
             if not places.size:
                 continue
-            # Stable: equals stay in order.
-            ordered = places[np.argsort(-held[places], kind="stable")]
-            found.append(_Group(ordered.tolist(), held[ordered].tolist(), has_floor, is_exempt))
+            # Stable, both: equals stay in order.
+            if large:
+                ordered = sorted(places.tolist(), key=weights.__getitem__, reverse=True)
+            else:
+                ordered = places[np.argsort(-held[places], kind="stable")].tolist()
+            found.append(_Group(ordered, held[ordered].tolist(), has_floor, is_exempt))
     return found
 
 
@@ -117,7 +128,7 @@ class _Waters:
 
     def __init__(self, groups: list[_Group], pool: int, floor: int, cap: int | None, minimum: int) -> None:
         self.groups, self.pool, self.floor, self.cap, self.minimum = groups, pool, floor, cap, minimum
-        self.open_weight = sum(sum(group.weights) for group in groups)
+        self.open_weight = sum(group.sums[-1] for group in groups)
         self._measure()
 
     def _measure(self) -> None:
@@ -138,20 +149,55 @@ class _Waters:
             self.level -= group.capped * (room or 0)
 
     def settle(self) -> None:
-        """Cap and drop until everybody is between minimum and cap. Each step can only raise the level, so whoever
-        was capped stays so."""
-        while True:
-            self._cap()
-            smallest = self._smallest() if self.minimum else None
-            if smallest is None or smallest[0] >= self.minimum * self.scale * max(self.open_weight, 1):
-                return
-            group = smallest[1]
-            group.end -= 1
-            if group.capped > group.end:
-                group.capped = group.end
+        """Cap and drop until everybody is between minimum and cap. Each step can only raise what the others get, so
+        whoever was capped stays so, and whoever reached the minimum keeps it."""
+        self._cap()
+        if self.cap is not None and self.cap < self.minimum:
+            self._drop_all()
+            return
+        while low := [found for found in map(self._last, self.groups) if found and found[0] < self._least]:
+            if len(low) == 1:
+                self._drop(low[0][3], self._until(low[0][3]))
             else:
-                self.open_weight -= group.weights[group.end]
+                self._drop(min(low, key=lambda found: found[:3])[3], 1)
+            self._cap()
+
+    @property
+    def _least(self) -> int:
+        """The minimum in the unit of amounts."""
+        return self.minimum * self.scale * max(self.open_weight, 1)
+
+    def _drop_all(self) -> None:
+        for group in self.groups:
+            if not group.is_exempt:
+                self.open_weight -= group.weight(group.capped, group.end)
+                group.capped = group.end = 0
+        self._measure()
+
+    def _drop(self, group: _Group, number: int) -> None:
+        """Leave out the last `number`, of whom none is capped unless all are."""
+        self.open_weight -= group.weight(max(group.end - number, group.capped), group.end)
+        group.end -= number
+        group.capped = min(group.capped, group.end)
+        self._measure()
+
+    def _until(self, group: _Group) -> int:
+        """How many of one group have to go, one at a time, until its last reaches the minimum: found by halving, for
+        there may be millions. The last one's amount grows with each that is left out."""
+        before = [(each, each.capped, each.end) for each in self.groups], self.open_weight
+        low, high = 1, max(group.end - group.capped, 1)
+        while low < high:
+            middle = (low + high) // 2
+            self._drop(group, middle)
+            self._cap()
+            found = self._last(group)
+            enough = found is None or found[0] >= self._least
+            for each, capped, end in before[0]:
+                each.capped, each.end = capped, end
+            self.open_weight = before[1]
             self._measure()
+            low, high = (low, middle) if enough else (middle + 1, high)
+        return low
 
     def _cap(self) -> None:
         changed = True
@@ -166,21 +212,16 @@ class _Waters:
                     group.capped += 1
                     changed = True
 
-    def _smallest(self) -> tuple[int, _Group] | None:
-        """The smallest amount (times scale and open weight) and whose it is; of equals the least weight's, the last."""
-        least: tuple[int, int, int, _Group] | None = None
+    def _last(self, group: _Group) -> tuple[int, int, int, _Group] | None:
+        """Amount of a group's last (times scale and open weight), its weight, and what breaks ties: of equals the
+        last goes first."""
+        if group.is_exempt or not group.end:
+            return None
+        at = self.groups.index(group)
+        base, room, weight = self.base[at], self.room[at] or 0, group.weights[group.end - 1]
         open_weight = max(self.open_weight, 1)
-        for group, base, room in zip(self.groups, self.base, self.room, strict=True):
-            if group.is_exempt or not group.end:
-                continue
-            if group.capped == group.end:
-                amount = (base + (room or 0)) * open_weight
-            else:
-                amount = base * open_weight + group.weights[group.end - 1] * self.level
-            found = (amount, group.weights[group.end - 1], -group.places[group.end - 1], group)
-            if least is None or found[:3] < least[:3]:
-                least = found
-        return None if least is None else (least[0], least[3])
+        gains = room * open_weight if group.capped == group.end else weight * self.level
+        return base * open_weight + gains, weight, -group.places[group.end - 1], group
 
     def poured(self, recipients: int) -> Allocation:
         """Whole units for everybody."""

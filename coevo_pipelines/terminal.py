@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from coevo_pipelines.settings import Settings
 
 SAMPLE_NOTE = (
-    "This is the bundled sample: real works, dates and references; stars, topics of repositories, OpenAlex ids "
-    "and all Hugging Face entries are composed (coevo_pipelines/sample/facts/PROVENANCE.md)."
+    "This is the bundled sample: real works, dates and references; stars, topics of repositories, OpenAlex ids, "
+    "all Hugging Face entries, and who claims what are composed, and its money is play money (coevo_pipelines/sample/facts/PROVENANCE.md)."
 )
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 SAMPLE_NOTE = (
     "This is the bundled sample: real works, dates and references; stars, topics of repositories, OpenAlex ids, "
-    "all Hugging Face entries, and who claims what are composed, and its money is play money (coevo_pipelines/sample/facts/PROVENANCE.md)."
+    "all Hugging Face entries and who claims what are composed, the money is play money "
+    "(coevo_pipelines/sample/facts/PROVENANCE.md)."
 )
 
 

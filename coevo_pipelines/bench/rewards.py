@@ -127,7 +127,7 @@ def coevo(folder: Path, pool: int) -> tuple[Clock, int]:
     clock.lap("eligibility")
     settled = rounds.settle(round, rows, register, past)
     clock.lap("divide")
-    tables = rounds.frames(round, DAY, settled, rows, past, is_paid=True, why_not=None)
+    tables = rounds.frames(round, DAY, settled, past, is_paid=True, why_not=None)
     for name, frame in tables.items():
         frame.write_parquet(folder / f"{name}.parquet")
     clock.lap("write")

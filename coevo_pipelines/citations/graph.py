@@ -118,7 +118,8 @@ def described_works(works: Table, people: Table, canonical: Table) -> Table:
     """One row a representative that has a trace: its own latest description, or else the latest of its aliases'.
 
     node_id; work_id and source of that description, and its kind, title, owner, status, license, fields, tags,
-    topics; created_at of the first trace under any of its names; authors as in `author_sets`, null where the description has none.
+    topics; created_at of the first trace under any of its names; authors as in `author_sets`, null where the
+    description has none.
     """
     key = ["work_id", "source", "event_at", "date"]
     described = works.select(*key, "raw_sha256", "created_at")  # no more: what a window sorts should be narrow

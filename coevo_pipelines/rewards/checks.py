@@ -16,7 +16,9 @@ def wrong(tables: Mapping[str, pl.DataFrame]) -> list[str]:
 
 def _of_round(given_row: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
     # Whole numbers: arithmetic of decimals keeps 28 digits.
-    row: dict[str, Any] = {name: int(value) if isinstance(value, Decimal) else value for name, value in given_row.items()}
+    row: dict[str, Any] = {
+        name: int(value) if isinstance(value, Decimal) else value for name, value in given_row.items()
+    }
     name = row["round"]
     own = {table: _own(frame, name) for table, frame in tables.items() if "round" in frame.columns}
     given = own["rewards.allocations"]

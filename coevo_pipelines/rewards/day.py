@@ -96,9 +96,7 @@ def rewards_of(
     for round in current:
         divided = divide(known, graph, register, round, relation_weight, came_back.get(round.name, 0))
         why_not = obstacle or (None if rounds.closes(round, known.day) else f"the {round.period} is not over")
-        found = rounds.frames(
-            round, known.day, divided.settled, divided.rows, divided.past, is_paid=why_not is None, why_not=why_not
-        )
+        found = rounds.frames(round, known.day, divided.settled, divided.past, is_paid=why_not is None, why_not=why_not)
         found["rewards.eligibility"] = divided.rows.with_columns(round=pl.lit(round.name))
         found["rewards.explanations"] = explanations(
             divided.settled,

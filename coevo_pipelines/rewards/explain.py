@@ -45,6 +45,7 @@ def arrivals(graph: Graph, value: Worth, round: Round, relation_weight: Mapping[
     links = graph.edges.lazy().with_columns(
         weight=pl.col("relation").replace_strict(list(relation_weight), list(relation_weight.values()))
     )
+    links = links.filter(pl.col("weight") > 0)  # a share of nothing is no number
     target = works.lazy().select(target_place="place", own="own")
     source = works.lazy().select(source_place="place", start="start", credited="credited")
     flow = (
@@ -88,7 +89,7 @@ def explanations(settled: Settled, parts: pl.DataFrame, arrived: pl.LazyFrame) -
     what `arrivals` gives.
     """
     receipts = settled.receipts
-    floors = dict(zip(settled.people, settled.floors, strict=True))
+    floors = dict(zip(settled.people["person_id"], settled.floors, strict=True))
     payees = pl.DataFrame({"person_id": list(receipts)}, schema={"person_id": pl.String})
     mine = parts.filter(pl.col("held").is_null(), pl.col("work_held").is_null()).join(payees, "person_id", how="semi")
     works = mine.group_by("person_id", "node_id").agg(pl.col("merit").sum())

@@ -137,12 +137,16 @@ def entry_id(record: Mapping[str, Any]) -> str:
 
 def holding_id(round: str, as_of: str, person_id: str, reason: str, subject: str) -> str:
     """The name of money in escrow: the same person, reason and subject keep it through corrections."""
+    return next(holding_ids(round, as_of, [(person_id, reason, subject)]))
+
+
+def holding_ids(round: str, as_of: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """`holding_id` of each (person_id, reason, subject)."""
     # Canonical JSON put together by hand: there may be millions, and json.dumps takes three times as long.
-    text = (
-        f'{{"as_of":{_quoted(as_of)},"person_id":{_quoted(person_id)},"reason":{_quoted(reason)},'
-        f'"round":{_quoted(round)},"subject":{_quoted(subject)}}}'
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    begin, name = f'{{"as_of":{_quoted(as_of)},"person_id":', f',"round":{_quoted(round)},"subject":'
+    for person_id, reason, subject in rows:
+        text = f'{begin}{_quoted(person_id)},"reason":{_quoted(reason)}{name}{_quoted(subject)}}}'
+        yield hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _quoted = json.encoder.encode_basestring

@@ -12,12 +12,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from coevo_pipelines.lake.ledger import canonical
 from coevo_pipelines.rewards import policies
 from coevo_pipelines.rewards.apportion import allocate, largest_remainder
-from coevo_pipelines.rewards.ledger import holding_id
+from coevo_pipelines.rewards.ledger import holding_ids
 from coevo_pipelines.rewards.persons import Register, identified
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Settled:
     floor: int
     cap: int | None
     owner_cap: int | None
-    people: Sequence[str]
-    """In order of id, as are the sequences of the allocation."""
+    people: pl.DataFrame
+    """person_id, name, merit; in order of id, as are the sequences of the allocation."""
     amounts: Sequence[int]
     floors: Sequence[int]
     capped: Sequence[bool]
@@ -91,10 +92,10 @@ def settle(round: Round, rows: pl.DataFrame, known: Register, past: Past) -> Set
     """Divide the round's pool and what came back among the people of `rows` (`persons.eligibility`, in its order)."""
     recipients = _recipients(round, known)
     folk = _people(rows, past, recipients.values())
-    people, merit, member = (folk[name].to_list() for name in ("person_id", "merit", "is_member"))
+    merit, member = (folk[name].to_list() for name in ("merit", "is_member"))
     budget = round.pool + past.returned
     floor = _part(budget, round.floor)
-    weights, spendable = _weights(round, budget - floor, people, merit, past, recipients)
+    weights, spendable = _weights(round, budget - floor, folk["person_id"], merit, past, recipients)
     cap = None if round.cap is None else _part(budget, round.cap)
     done = allocate(weights, floor + spendable, cap=cap, minimum=round.minimum, floor=floor, members=member)
     pairs = zip(member, done.amounts, strict=True)
@@ -105,9 +106,10 @@ def settle(round: Round, rows: pl.DataFrame, known: Register, past: Past) -> Set
     if owner_cap is not None:
         cells = _trimmed(cells, owner_cap, round.minimum)
         left = _sums(cells, "person_id")
-        amounts = [left.get(person, 0) for person in people]
+        amounts = [left.get(person, 0) for person in folk["person_id"]]
         floors = [min(part, amount) for part, amount in zip(floors, amounts, strict=True)]
     reserve = budget - sum(amounts)
+    people = folk.select("person_id", "name", "merit")
     return Settled(budget, reserve, floor, cap, owner_cap, people, amounts, floors, done.capped, done.dropped, cells)
 
 
@@ -119,45 +121,46 @@ def _recipients(round: Round, known: Register) -> dict[str, str]:
 
 
 def _people(rows: pl.DataFrame, past: Past, recipients: Iterable[str]) -> pl.DataFrame:
-    """person_id, merit of the day, is_member (has a part in the floor), begin and count of the own rows: everybody
-    concerned, in order of id."""
-    is_member = (pl.col("held").is_null() & pl.col("is_verified")).any()
-    folk = (
-        rows.with_row_index("begin")
-        .group_by("person_id", maintain_order=True)
-        .agg(
-            pl.col("merit").sum(),
-            is_member=is_member,
-            begin=pl.col("begin").first().cast(pl.Int64),
-            count=pl.len().cast(pl.Int64),
-        )
+    """person_id, name, merit of the day, is_member (has a part in the floor), begin and count of the own rows:
+    everybody concerned, in order of id, as the rows are."""
+    ids = rows["person_id"]
+    begin = np.flatnonzero(ids.ne_missing(ids.shift()).to_numpy())
+    may = (rows["held"].is_null() & rows["is_verified"]).to_numpy()
+    folk = pl.DataFrame(
+        {
+            "person_id": ids.gather(begin),
+            "name": rows["name"].gather(begin),
+            "merit": np.add.reduceat(rows["merit"].to_numpy(), begin) if begin.size else begin,
+            "is_member": np.logical_or.reduceat(may, begin) if begin.size else may,
+            "begin": begin,
+            "count": np.diff(begin, append=rows.height),
+        }
     )
     others = {person for each in past.merits for person in each}
     others |= set(recipients)
-    new = others.difference(folk["person_id"])
+    new = others.difference(folk["person_id"]) if others else ()
     if not new:
         return folk
-    none = {"merit": 0, "is_member": False, "begin": 0, "count": 0}
-    return pl.concat([folk, pl.DataFrame([{"person_id": person} | none for person in new], schema=folk.schema)]).sort(
-        "person_id"
-    )
+    none = {"name": None, "merit": 0, "is_member": False, "begin": 0, "count": 0}
+    added = pl.DataFrame([{"person_id": person} | none for person in new], schema=folk.schema)
+    return pl.concat([folk, added]).sort("person_id")
 
 
 def _weights(
     round: Round,
     budget: int,
-    people: Sequence[str],
+    people: pl.Series,
     today: Sequence[int],
     past: Past,
     recipients: Mapping[str, str],
 ) -> tuple[list[int], int]:
-    earned = [past.earned.get(person, 0) for person in people]
     paid = sum(past.earned.values())
 
     def weights(policy: Policy, part: int) -> list[int]:
         if policy.name == "SPECIAL":
-            return policies.special(len(people), people.index(recipients[str(policy.recipient)]))
+            return policies.special(len(people), people.to_list().index(recipients[str(policy.recipient)]))
         if policy.name == "BALANCED":
+            earned = [past.earned.get(person, 0) for person in people]
             return policies.balanced(today, earned, paid, part)
         back = policy.days if policy.name == "IMMEDIATE" else policy.lookback
         days = [today, *([each.get(person, 0) for person in people] for each in past.merits[: back - 1])]
@@ -186,15 +189,15 @@ def _cells(
     parts = [0] * rows.height
     extra: list[tuple[str, str | None, int]] = []
     absent: list[tuple[str, int]] = []
-    spans = folk.select("person_id", "begin", "count").iter_rows()
-    for (person, begin, count), amount, floor in zip(spans, amounts, floors, strict=True):
+    ids, begins, counts = folk["person_id"], folk["begin"].to_list(), folk["count"].to_list()
+    for at, (begin, count, amount, floor) in enumerate(zip(begins, counts, amounts, floors, strict=True)):
         if not amount:
             continue
         if count == 1 and own_rows[begin]:
             parts[begin] = amount
             continue
         if not count:
-            absent.append((person, amount))
+            absent.append((ids[at], amount))
             continue
         span = range(begin, begin + count)
         for place, part in zip(span, largest_remainder(amount - floor, merits[begin : begin + count]), strict=True):
@@ -205,9 +208,8 @@ def _cells(
             parts[mine] += left
         elif left:
             # Verified people whose works all have owners, or works that are all held.
-            extra.append(
-                (person, None if floor else next(filter(None, (reasons[place] for place in span)), None), left)
-            )
+            reason = None if floor else next(filter(None, (reasons[place] for place in span)), None)
+            extra.append((ids[at], reason, left))
     asked = identified(
         pl.DataFrame({"person_id": [each[0] for each in absent]}, schema={"person_id": pl.String}), known
     )
@@ -248,27 +250,20 @@ def _trimmed(cells: pl.DataFrame, owner_cap: int, minimum: int) -> pl.DataFrame:
 
 
 def frames(
-    round: Round, day: date, settled: Settled, rows: pl.DataFrame, past: Past, *, is_paid: bool, why_not: str | None
+    round: Round, day: date, settled: Settled, past: Past, *, is_paid: bool, why_not: str | None
 ) -> dict[str, pl.DataFrame]:
     """Rows of `rewards.rounds`, `.allocations`, `.receipts` and (new) `.escrow`."""
     free = settled.cells.filter(pl.col("held").is_null())
     receipts = free.group_by("person_id").agg(pl.col("amount").sum()).sort("person_id")
-    named = rows.group_by("person_id").agg(pl.col("name").min(), pl.col("merit").sum())
     allocations = (
-        pl.DataFrame(
-            {
-                "person_id": settled.people,
-                "amount": amounts_of(settled.amounts),
-                "floor": amounts_of(settled.floors),
-                "is_capped": settled.capped,
-                "is_dropped": settled.dropped,
-            },
-            schema_overrides={"person_id": pl.String, "is_capped": pl.Boolean, "is_dropped": pl.Boolean},
+        settled.people.with_columns(
+            amount=amounts_of(settled.amounts),
+            floor=amounts_of(settled.floors),
+            is_capped=pl.Series(settled.capped, dtype=pl.Boolean),
+            is_dropped=pl.Series(settled.dropped, dtype=pl.Boolean),
         )
-        .join(named, "person_id", how="left", maintain_order="left")
         .join(receipts.rename({"amount": "receipt"}), "person_id", how="left", maintain_order="left")
         .with_columns(
-            pl.col("merit").fill_null(0),
             pl.col("receipt").fill_null(0),
             round=pl.lit(round.name),
             is_paid=pl.lit(is_paid),
@@ -321,7 +316,7 @@ def _held(round: Round, day: date, cells: pl.DataFrame) -> pl.DataFrame:
     """New holdings, as rows of `rewards.escrow`."""
     keys = ("person_id", "held", "subject")
     summed = cells.filter(pl.col("held").is_not_null()).group_by(keys).agg(pl.col("amount").sum()).sort(keys)
-    ids = [holding_id(round.name, day.isoformat(), *row) for row in summed.select(keys).iter_rows()]
+    ids = [*holding_ids(round.name, day.isoformat(), summed.select(keys).iter_rows())]
     return summed.select(
         pl.Series("holding_id", ids, dtype=pl.String),
         "person_id",

@@ -70,7 +70,8 @@ class _Asked:
         # What came back is given: no state of the day before is to add to it.
         fixed = replace(known, rounds=known.rounds.clear())
         settled = divide(fixed, graph, register, round, self.settings.influence.relation_weight, self.returned).settled
-        return dict(zip(settled.people, settled.amounts, strict=True)).get(self.person, 0)
+        amounts: dict[str, int] = dict(zip(settled.people["person_id"], settled.amounts, strict=True))
+        return amounts.get(self.person, 0)
 
     def solved(self, edges: pl.DataFrame, influence: Influence, *, guarded: bool = True) -> Known:
         """The day with other links or other parameters of influence."""

@@ -46,7 +46,7 @@ def settle(lake: Lake, settings: Settings, touched: Collection[date] = ()) -> li
     for day, names in _due(snapshot, days[-1]).items():
         new = {name for name in names if day.isoformat() >= since.get(name, "")}
         if new:
-            problems += _enter(ledger, snapshot, day, days, new, settings)
+            problems += _enter(ledger, state, snapshot, day, days, new, settings)
     for day in sorted(touched):
         problems += differences(state, snapshot, day)
     return problems
@@ -64,6 +64,7 @@ def _due(snapshot: Snapshot, last: date) -> dict[date, set[str]]:
 
 def _enter(
     ledger: RewardLedger,
+    state: State,
     snapshot: Snapshot,
     day: date,
     days: Sequence[date],
@@ -79,6 +80,11 @@ def _enter(
         gap = next((d for d in _span(starts.get(name, day), day) if d not in present), None)
         if gap is not None:
             yield f"round {name}, {day}: not in the ledger before {gap} is there; `coevo run --date {gap}` makes it"
+            continue
+        known = state.rounds.get(name)
+        if draft["kind"] == "round" and known and (entries := known.entries.get(draft["as_of"])):
+            # Inputs that changed nothing are no reason for a correction.
+            yield from (f"round {name}, {day}: {line}" for line in _divided_otherwise(draft, entries, name, day))
             continue
         try:
             ledger.append(draft, eligible=eligible(snapshot, name, day))

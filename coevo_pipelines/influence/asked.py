@@ -78,7 +78,7 @@ class UnknownWork(EdgeListError):
 def explain_day(snapshot: Snapshot, day: date, work: str, settings: Settings, *, guarded: bool, paths: int) -> Answer:
     """About a work of the lake, under any of its identifiers, as of `day`. Raises UnknownWork."""
     from coevo_pipelines.citations import asof
-    from coevo_pipelines.influence.day import vouching
+    from coevo_pipelines.influence.day import one_owner, vouching
     from coevo_pipelines.influence.load import aliases_of, claims_of, tables_of
     from coevo_pipelines.influence.scores import both_modes, teleports, typed_links
     from coevo_pipelines.lake.engine import Engine
@@ -86,12 +86,14 @@ def explain_day(snapshot: Snapshot, day: date, work: str, settings: Settings, *,
     with Engine(snapshot, settings.engine) as engine:
         tables = tables_of(engine, day)
         works = engine.keep(asof.works(tables))
-        graph = graph_of(engine.frame(works), engine.frame(asof.edges(tables, works)))
+        frames = engine.frame(works), engine.frame(asof.edges(tables, works))
         aliases = aliases_of(engine, tables)
+    claims = claims_of(snapshot, day)
+    graph = graph_of(*one_owner(*frames, claims))
     stands = dict(aliases.filter(pl.col("id") == work).iter_rows())
     name = stands.get(work, work)
     place = _place(name, graph.works["node_id"], work, f"as of {day}", also=aliases["id"])
-    vouches = vouching(graph.works, aliases, claims_of(snapshot, day))
+    vouches = vouching(graph.works, aliases, claims)
     links = typed_links(graph)
     solution = both_modes(graph, day, vouches, settings.influence, links=links)[1 if guarded else 0]
     if solution is None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 LISTED = "arxiv:"
+PERSON = "person:"
 CARRIED = ("influence", "inflow", "guarded_inflow")
 """Scores that are divided among people."""
 LEAST_DAYS = 7
@@ -58,7 +59,7 @@ class Table:
 
 def influence_of(known: Known, settings: Influence) -> Mapping[str, Table]:
     """The tables of the stage but for `influence.people`."""
-    graph = graph_of(known.works, known.edges)
+    graph = graph_of(*one_owner(known.works, known.edges, known.claims))
     vouches = vouching(graph.works, known.aliases, known.claims)
     scored = scores_of(graph, graph_of(*known.settled), known.day, vouches, settings)
     counts = {"works": graph.n, "links": graph.source.size, "links_of_weight_0": graph.own}
@@ -87,22 +88,44 @@ def people_of(carried: pl.DataFrame) -> Table:
     return Table(frame, {"identified": int((~frame["person_id"].str.contains("#", literal=True)).sum())})
 
 
+def one_owner(works: pl.DataFrame, edges: pl.DataFrame, claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`citations.asof.works` and `.edges` with all accounts of a verified person as one owner, by the person's name:
+    links between them weigh 0, they are capped together, and none of them speaks for another.
+
+    claims: `traces.claims` of the day. What two persons claim with proof is neither's.
+    """
+    proven = claims.filter(pl.col("proof").is_not_null()).with_columns(account=pl.col("subject").str.to_lowercase())
+    of = proven.join(_undisputed(proven, "account").to_frame(), "account", how="semi").unique("account")
+    persons = dict(of.select("account", "person_id").iter_rows())
+    folded = pl.col("owner").str.to_lowercase()
+    owned = works.with_columns(
+        owner=pl.when(folded.is_in(list(persons))).then(folded.replace(persons)).otherwise("owner")
+    )
+    ends = owned.filter(pl.col("owner").str.starts_with(PERSON)).select("node_id", "owner")
+    pairs = (
+        edges.with_row_index()
+        .join(ends, left_on="source", right_on="node_id")
+        .join(ends, left_on="target", right_on="node_id", suffix="_of_target")
+    )
+    own = pairs.filter(pl.col("owner") == pl.col("owner_of_target"))["index"]
+    is_own = pl.int_range(pl.len()).is_in(own.cast(pl.Int64).implode())
+    return owned, edges.with_columns(weight=pl.when(is_own).then(0).otherwise("weight"))
+
+
 def vouching(works: pl.DataFrame, aliases: pl.DataFrame, claims: pl.DataFrame) -> NDArray[np.bool_]:
     """Which works arXiv lists, under whatever identifier the graph has them, and which a verified person has claimed:
     an authorship of them, or the account of their owner. What two persons claim counts for neither.
 
-    works: node_id and owner; aliases: (id, canonical); claims: `traces.claims` of the day.
+    works: node_id and owner (of `one_owner`); aliases: (id, canonical); claims: `traces.claims` of the day.
     """
-    node_id, owner = works["node_id"], works["owner"].str.to_lowercase()
+    node_id = works["node_id"]
     listed = aliases.filter(pl.col("id").str.starts_with(LISTED))["canonical"]
-    proven = claims.filter(pl.col("proof").is_not_null()).with_columns(
-        account=pl.col("subject").str.to_lowercase(), work=pl.col("subject").str.extract(r"^(.*)#[^#]*$", 1)
-    )
-    account = _undisputed(proven, "account")
-    authored = _undisputed(proven.filter(pl.col("work").is_not_null()), "subject").str.extract(r"^(.*)#[^#]*$", 1)
+    authorship = pl.col("subject").str.extract(r"^(.*)#[^#]*$", 1)
+    proven = claims.filter(pl.col("proof").is_not_null(), authorship.is_not_null())
+    authored = _undisputed(proven, "subject").str.extract(r"^(.*)#[^#]*$", 1)
     stands = aliases.filter(pl.col("id").is_in(authored.implode()))["canonical"]
     known = pl.concat([listed, authored, stands])
-    claimed = owner.is_in(account.implode()).fill_null(False)
+    claimed = works["owner"].str.starts_with(PERSON).fill_null(False)
     return (node_id.str.starts_with(LISTED) | node_id.is_in(known.implode()) | claimed).to_numpy()
 
 

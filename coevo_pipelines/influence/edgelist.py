@@ -120,7 +120,7 @@ def memory(edges: Path, nodes: Path | None = None, *, dated: bool = True) -> int
         if nodes is not None:
             _columns(nodes, ("id",))
             needed += _held_memory(nodes, ["id"], [])
-    return needed + (200_000_000 if edges.stat().st_size <= SMALL_FILE else 350_000_000)
+    return needed + (200_000_000 if edges.stat().st_size <= SMALL_FILE else 450_000_000)
 
 
 def _held_memory(path: Path, names: list[str], used: list[str]) -> int:

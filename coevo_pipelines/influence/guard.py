@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-OPEN_ACCOUNTS = ("github:", "hf:")
-"""Where anyone can open an account and put up works."""
+OPEN_ACCOUNTS = ("github:", "hf:", "person:")
+"""Where anyone can open an account and put up works; a person stands for all accounts of hers that are claimed."""
 OWNER_CAP = 0.02
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from coevo_pipelines.influence import graph as influence_graph
-from coevo_pipelines.influence.day import vouching
+from coevo_pipelines.influence.day import one_owner, vouching
 from coevo_pipelines.influence.scores import both_modes, rounded
 from coevo_pipelines.rewards import persons
 from coevo_pipelines.rewards.day import Known, divide
@@ -75,12 +75,12 @@ class _Asked:
 
     def solved(self, edges: pl.DataFrame, influence: Influence, *, guarded: bool = True) -> Known:
         """The day with other links or other parameters of influence."""
-        graph = influence_graph.graph_of(self.known.works, edges)
+        graph = influence_graph.graph_of(*one_owner(self.known.works, edges, self.known.claims))
         vouches = vouching(graph.works, self.known.aliases, self.known.claims)
         opened, kept = both_modes(graph, self.known.day, vouches, influence)
         solution = kept if guarded else opened
         zero = pl.lit(0.0)
-        scored = graph.works.with_columns(
+        scored = self.known.works.sort("node").with_columns(
             guarded_inflow=zero if solution is None else pl.Series(rounded(solution.inflow)),
             guarded_influence=zero if solution is None else pl.Series(rounded(solution.influence)),
         )

@@ -73,13 +73,14 @@ def test_a_stub_is_replaced_by_the_work_that_it_turned_out_to_be(tmp_path: Path)
     assert works.row(1, named=True) == {
         "node_id": "doi:10.1/x", "node": works["node"][1], "is_stub": True, "kind": None, "title": None, "owner": None,
         "created_at": None, "event_at": at(0), "fields": [], "tags": [], "topics": [], "authors": None,
+        "status": None, "license": None,
     }  # fmt: skip
     assert edges["target"].to_list() == ["doi:10.1/x"]
     works, edges = on(lake, 1)
     assert works.row(1, named=True) == {
         "node_id": "arxiv:b", "node": works["node"][1], "is_stub": False, "kind": "paper", "title": "arxiv:b",
         "owner": None, "created_at": at(-3), "event_at": at(-3), "fields": ["cs.NE"], "tags": ["swarm"],
-        "topics": ["ants"], "authors": "ada lovelace",
+        "topics": ["ants"], "authors": "ada lovelace", "status": "active", "license": None,
     }  # fmt: skip
     assert works["node_id"].to_list() == ["arxiv:a", "arxiv:b"]
     assert edges.select("target", "target_node").rows() == [("arxiv:b", works["node"][1])]

@@ -14,7 +14,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from coevo_pipelines.influence.day import Known, Table, influence_of, people_of, units_of, vouching
+from coevo_pipelines.influence.day import Known, Table, influence_of, one_owner, people_of, units_of, vouching
 from coevo_pipelines.lake.schemas import TABLES, conform
 from coevo_pipelines.settings import Influence
 from coevo_pipelines_tests.citations.test_graph import DAY, Row
@@ -106,7 +106,22 @@ def test_what_a_verified_person_has_claimed_vouches_too(
     claims: list[tuple[str, str, str | None]], expected: list[bool]
 ) -> None:
     rows = pl.DataFrame(claims, schema={"person_id": pl.String, "subject": pl.String, "proof": pl.String}, orient="row")
-    assert vouching(NODES, names({"doi:one": "doi:1"}), rows).tolist() == expected
+    owned, _ = one_owner(NODES, frames([], [])[1], rows)
+    assert vouching(owned, names({"doi:one": "doi:1"}), rows).tolist() == expected
+
+
+def test_the_accounts_of_one_person_are_one_owner() -> None:
+    works, edges = frames(
+        [node(f"github:{owner}/{owner}", owner=f"github:{owner}") for owner in "abc"],
+        [link("github:a/a", "github:b/b"), link("github:b/b", "github:c/c")],
+    )
+    claims = [("person:p", "github:A", "seen"), ("person:p", "github:b", "seen"), ("person:q", "github:c", None)]
+    rows = pl.DataFrame(claims, schema={"person_id": pl.String, "subject": pl.String, "proof": pl.String}, orient="row")
+    owned, weighed = one_owner(works, edges, rows)
+    assert dict(owned.select("node_id", "owner").iter_rows()) == {
+        "github:a/a": "person:p", "github:b/b": "person:p", "github:c/c": "github:c",
+    }  # fmt: skip
+    assert weighed.sort("source")["weight"].to_list() == [0, 1]
 
 
 def test_people_have_exactly_the_units_of_their_works() -> None:

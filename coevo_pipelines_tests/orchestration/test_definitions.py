@@ -53,14 +53,18 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
     assert parents("traces/works") == parents("traces/claims") == {f"scrapes/{name}" for name in sources}
     assert parents("citations/edges") == {f"traces/{name}" for name in ("works", "references", "people", "identities")}
     graph_of_a_day = {f"citations/{name}" for name in ("nodes", "aliases", "edges")}
-    assert parents("influence/scores") == {"traces/works", "traces/people", *graph_of_a_day}
+    assert parents("influence/scores") == {"traces/works", "traces/people", "traces/claims", *graph_of_a_day}
+    told = {f"traces/{name}" for name in ("works", "people", "claims", "optouts", "contributions")}
+    assert parents("rewards/receipts") == {"influence/scores", *told, *graph_of_a_day}
 
 
 def test_what_stands_before_money_blocks(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    (check,) = (check for check in graph.asset_check_keys if check.name == "sums_to_one")
-    assert check.asset_key == dg.AssetKey(["influence", "scores"])
-    assert graph.get(check).blocking
+    guards = {"sums_to_one": ["influence", "scores"], "adds_up": ["rewards", "rounds"]}
+    for name, asset in guards.items():
+        (check,) = (check for check in graph.asset_check_keys if check.name == name)
+        assert check.asset_key == dg.AssetKey(asset)
+        assert graph.get(check).blocking
 
 
 def test_the_schedule_makes_yesterdays_partition(definitions: dg.Definitions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -65,6 +66,14 @@ def existing_lake(settings: Settings) -> Path:
     if not (root / "ledger").is_dir():
         raise UsageError(f"{root} is not a lake (it has no ledger); run `coevo run` first or name one with --lake")
     return root
+
+
+def not_an_input(written: Iterable[Path], read: Iterable[Path | None]) -> None:
+    """UsageError when what is to be written is what is to be read."""
+    given = [path for path in read if path and path.exists()]
+    for path in written:
+        if path.exists() and any(path.samefile(each) for each in given):
+            raise UsageError(f"{path} would be written and is what is to be read: give --out another name")
 
 
 def not_a_file(root: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.settings import Settings, load_settings
@@ -28,11 +30,18 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a lake that holds the three days of the sample, made as one range. Read only."""
+def sample(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Settings:
+    """Settings of a lake that holds the three days of the sample, made as one range. Read only: all processes of a
+    test run share it."""
     from coevo_pipelines.orchestration.run import run_days
 
-    settings = load_settings(lake=tmp_path_factory.mktemp("sample") / "lake")
-    outcome = run_days(settings, DAYS[0], DAYS[-1])
-    assert outcome.success, outcome.failures
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "sample"
+    settings = load_settings(lake=folder / "lake")
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            outcome = run_days(settings, DAYS[0], DAYS[-1])
+            if not outcome.success:
+                shutil.rmtree(folder)
+            assert outcome.success, outcome.failures
     return settings

@@ -142,12 +142,12 @@ def _place(name: str, ids: pl.Series, asked: str, where: str, also: Iterable[str
     found = (ids == name).arg_true()
     if len(found):
         return int(found[0])
-    near = _near(asked, pl.concat([ids.drop_nulls(), pl.Series("id", list(also), pl.String)]))
+    near = nearest(asked, pl.concat([ids.drop_nulls(), pl.Series("id", list(also), pl.String)]))
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UnknownWork(f"there is no work {asked!r} {where}{hint}")
 
 
-def _near(name: str, ids: pl.Series) -> list[str]:
+def nearest(name: str, ids: pl.Series) -> list[str]:
     """Up to three identifiers that are spelt nearly so, of those that begin and end most as `name` does: comparing
     each of 200,000 letter by letter took 11 s."""
     folded, asked = pl.col("id").str.to_lowercase(), name.lower()[:100]

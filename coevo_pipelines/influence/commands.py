@@ -17,6 +17,7 @@ from coevo_pipelines.options import (
     UsageError,
     day_of,
     existing_lake,
+    not_an_input,
     settings_of,
 )
 
@@ -85,7 +86,7 @@ def score(
     _checked(damping, tau, out)
     weights = _weights(relation_weight)
     rejects = out.with_name(f"{out.name}.rejects.csv")
-    _not_an_input((out, rejects), (edges, nodes))
+    not_an_input((out, rejects), (edges, nodes))
     if not as_json:
         needed = memory(edges, nodes, dated=not uniform) / 1e9
         say(f"{edges}: needs up to about {max(needed, 0.1):.1f} GB of memory", style="dim", error=True)
@@ -191,12 +192,6 @@ def _checked(damping: float, tau: float, out: Path | None) -> None:
         raise UsageError(f"--out {out}: this is a folder; name a file in it")
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.absolute().parent}")
-
-
-def _not_an_input(written: tuple[Path, ...], read: tuple[Path | None, ...]) -> None:
-    for path in written:
-        if path.exists() and any(given and given.exists() and path.samefile(given) for given in read):
-            raise UsageError(f"{path} would be written and is what is to be read: give --out another name")
 
 
 def _weights(given: list[str] | None) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from coevo_pipelines.influence.asked import _near as nearest
+from coevo_pipelines.influence.asked import nearest
 from coevo_pipelines.rewards import persons, settling
 from coevo_pipelines.rewards.exports.payout import Paid, Payee
 from coevo_pipelines.rewards.ledger import Entry, RewardLedger, State

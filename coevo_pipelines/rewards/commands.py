@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from coevo_pipelines.options import (
     UsageError,
     day_of,
     existing_lake,
+    not_an_input,
     settings_of,
 )
 
@@ -111,7 +112,7 @@ def allocate_(
 
     _writable(out)
     rejects = out.with_name(f"{out.name}.rejects.csv")
-    _not_an_input((out, rejects), scores)
+    not_an_input((out, rejects), (scores,))
     _special_is_whole(policy, recipient, memo)
     whole = _units("pool", pool, places)
     rules = standalone.Rules(
@@ -558,12 +559,6 @@ def _writable(out: Path) -> None:
         raise UsageError(f"--out {out}: this is a folder; name a file in it")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder {out.absolute().parent}")
-
-
-def _not_an_input(written: Iterable[Path], read: Path) -> None:
-    for path in written:
-        if path.exists() and read.exists() and path.samefile(read):
-            raise UsageError(f"{path} would be written and is what is to be read: give --out another name")
 
 
 def _special_is_whole(policy: PolicyName, recipient: str | None, memo: str | None) -> None:

@@ -298,7 +298,7 @@ def test_no_look_ahead(tmp_path: Path) -> None:
 IDS = ("arxiv:a", "arxiv:b", "doi:10.1/c", "openalex:W1", "openalex:W2", "github:o/r")
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 2)), min_size=1, max_size=6, unique=True),
     st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS), st.integers(0, 2)), max_size=5),

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from coevo_pipelines.cli import main
-from coevo_pipelines.influence.asked import UnknownWork, _near, compare_days, explain_day, explain_list
+from coevo_pipelines.influence.asked import UnknownWork, compare_days, explain_day, explain_list, nearest
 from coevo_pipelines.influence.edgelist import EdgeListError
 from coevo_pipelines.influence.weights import RELATION_WEIGHT
 from coevo_pipelines.lake.store import Lake
@@ -137,7 +137,7 @@ def test_the_near_ones_of_very_many_are_found_soon() -> None:
     ids = pl.Series("id", [f"arxiv:{month}.{paper:05}" for month in range(1300, 1500) for paper in range(500)])
     started = time.perf_counter()
     for asked in ("arxiv:1306.0O258", "rxiv:1306.00258", "arxiv:1306.002588", "1306.00258", "ARXIV:1306.00258"):
-        assert "arxiv:1306.00258" in _near(asked, ids)
+        assert "arxiv:1306.00258" in nearest(asked, ids)
     assert time.perf_counter() - started < 10
 
 

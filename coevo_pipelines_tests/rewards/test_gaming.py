@@ -25,12 +25,11 @@ from coevo_pipelines_tests.rewards.worlds import (
     DAY,
     Facts,
     Row,
-    amounts,
     at,
     author,
     claim,
     honest,
-    lake_of,
+    link_up,
     merged,
     owned,
     part,
@@ -38,7 +37,7 @@ from coevo_pipelines_tests.rewards.worlds import (
     repository,
     rules,
     settings_of,
-    table,
+    tell,
     work,
 )
 
@@ -53,27 +52,32 @@ class Found(NamedTuple):
     opened: dict[str, int]
     paid: dict[str, int]
     alerts: dict[str, set[str]]
-    lake: Lake
 
 
-def tried(root: Path, *attacks: Facts, rounds: Sequence[Round] = (), world: Facts | None = None) -> Found:
-    """In the first of the rounds."""
-    settings = settings_of(*rounds or [rules(pool=POOL)])
-    lake = lake_of(root, {0: merged(world or honest(), *attacks)}, settings)
+def tried(root: Path, *attacks: Facts, round: Round | None = None, world: Facts | None = None) -> Found:
+    settings = settings_of(round or rules(pool=POOL))
+    lake = Lake(root)
+    tell(lake, 0, merged(world or honest(), *attacks))
+    link_up(lake, 0, settings)
     known = known_of(lake.snapshot(), DAY, settings)
     scores = lake.scan("influence.scores", on=DAY).select("node_id", "inflow", "influence").collect()
     works = known.works.join(scores, "node_id").with_columns(guarded_inflow="inflow", guarded_influence="influence")
-    tables = rewards_of(
-        replace(known, works=works), settings.reward_rounds, settings.influence.relation_weight, obstacle=None
+    guarded, opened = (
+        rewards_of(each, settings.reward_rounds, settings.influence.relation_weight, obstacle=None)
+        for each in (known, replace(known, works=works))
     )
-    assert wrong(tables) == []
-    found = tables["rewards.allocations"].filter(pl.col("amount") > 0, pl.col("round") == "r")
-    found = found.select("person_id", "amount")
+    assert wrong(guarded) == wrong(opened) == []
     alerts: dict[str, set[str]] = {}
-    for kind, members in table(lake, "alerts", 0).select("kind", "members").iter_rows():
+    for kind, members in guarded["rewards.alerts"].select("kind", "members").iter_rows():
         alerts.setdefault(kind, set()).update(members)
-    opened = {person.removeprefix("person:"): int(amount) for person, amount in found.iter_rows()}
-    return Found(amounts(lake), opened, amounts(lake, column="receipt"), alerts, lake)
+    allocations = guarded["rewards.allocations"]
+    return Found(gets(allocations), gets(opened["rewards.allocations"]), gets(allocations, "receipt"), alerts)
+
+
+def gets(allocations: pl.DataFrame, column: str = "amount") -> dict[str, int]:
+    """Who gets something of the round, by person without the prefix."""
+    found = allocations.filter(pl.col(column) > 0).select("person_id", column).iter_rows()
+    return {person.removeprefix("person:"): int(amount) for person, amount in found}
 
 
 def links(source: str, targets: Iterable[str], relation: str = "mentions") -> list[Row]:
@@ -242,7 +246,7 @@ def test_identities(tmp_path: Path) -> None:
     here can tell; nothing for what two persons claim, and no merit is lost by it."""
     claims = [*claim("p", "arxiv:P#1", "github:p", "hf:p", "orcid:1"), *claim("p2", "github:p-again")]
     claims += [*claim("b", "arxiv:B#1"), *claim("eve", "arxiv:B#1"), *claim("d", "arxiv:D#1"), *claim("l", "arxiv:L#1")]
-    found = tried(tmp_path, {"claims": claims}, rounds=[rules(pool=POOL, floor=0.1)], world=honest(""))
+    found = tried(tmp_path, {"claims": claims}, round=rules(pool=POOL, floor=0.1), world=honest(""))
     merit = {name: amount * 9 // 10 for name, amount in HONEST.items()}
     equal = 5_300 // 4
     assert found.paid == {

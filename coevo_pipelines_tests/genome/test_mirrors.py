@@ -1,0 +1,448 @@
+"""Mirrors of real remotes: folders, file URLs and HTTP on 127.0.0.1, that move, are rewritten, hang and vanish."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from coevo_pipelines.genome import mirrors
+from coevo_pipelines.genome.audit import audit
+from coevo_pipelines.genome.git import Git, GitError
+from coevo_pipelines.genome.mirrors import Kept, Mirror, fetch, fetch_all, seen, seen_before
+from coevo_pipelines_tests.genome.repositories import FIRST_DATE, blob, commit, commit_tree, git, make, tree
+
+NOW = datetime(2019, 3, 27, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    return make(tmp_path / "remote" / "r.git")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "mirrors"
+
+
+def refs(mirror: Mirror, *prefixes: str) -> dict[str, str]:
+    return Git(mirror.path).refs(*(prefixes or ("refs/heads/", "refs/tags/")))
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_branches_tags_and_head(tmp_path: Path, folder: Path, form: str, algorithm: str) -> None:
+    remote = make(tmp_path / "remote" / "r.git", algorithm)
+    head = commit(remote, {b"a": b"a"})
+    side = commit(remote, {b"a": b"b"}, [head], ref="refs/heads/side/way")
+    git(remote, "tag", "-a", "v1", "-m", "one", side)
+    git(remote, "update-ref", "refs/pull/1/head", head)
+    git(remote, "update-ref", "refs/replace/" + head, side)
+    mirror = fetch(form.format(remote), folder, at=NOW)
+    assert (mirror.status, mirror.head, mirror.commit, mirror.kept) == ("fetched", "refs/heads/main", head, ())
+    assert mirror.changed == 3
+    assert refs(mirror) == {
+        "refs/heads/main": head,
+        "refs/heads/side/way": side,
+        "refs/tags/v1": git(remote, "rev-parse", "v1"),
+    }
+    assert git(mirror.path, "rev-parse", "HEAD") == head
+    assert not list(mirror.path.glob("objects/[0-9a-f][0-9a-f]"))  # packs only
+    assert not Git(mirror.path).refs("refs/replace/", "refs/pull/")
+    assert audit(mirror.path, head, head).passed
+    assert sorted(file.name for file in folder.iterdir()) == sorted(
+        mirror.path.name.removesuffix("git") + suffix for suffix in ("git", "jsonl", "lock")
+    )
+
+
+def test_incremental(remote: Path, folder: Path) -> None:
+    first = commit(remote, {b"a": b"a"})
+    mirror = fetch(str(remote), folder, at=NOW)
+    packs = set(mirror.path.glob("objects/pack/*.pack"))
+    again = fetch(str(remote), folder, at=NOW + DAY)
+    assert (again.path, again.changed, again.commit) == (mirror.path, 0, first)
+    assert set(mirror.path.glob("objects/pack/*.pack")) == packs
+    second = commit(remote, {b"a": b"b"}, [first])
+    moved = fetch(str(remote), folder, at=NOW + 2 * DAY)
+    assert (moved.changed, moved.commit, moved.kept) == (1, second, ())
+    (new,) = set(mirror.path.glob("objects/pack/*.pack")) - packs
+    assert len(git(mirror.path, "verify-pack", "-v", str(new.with_suffix(".idx"))).splitlines()) < 8  # three objects
+    assert audit(mirror.path, second, second).passed
+
+
+def test_a_force_push_keeps_what_was_there(remote: Path, folder: Path) -> None:
+    first = commit(remote, {b"a": b"a"})
+    lost = commit(remote, {b"a": b"b"}, [first])
+    git(remote, "tag", "v1", lost)
+    fetch(str(remote), folder, at=NOW)
+    new = commit(remote, {b"a": b"c"}, [first])
+    git(remote, "tag", "--force", "v1", new)
+    git(remote, "reflog", "expire", "--expire=now", "--all")
+    git(remote, "gc", "--quiet", "--prune=now")
+    mirror = fetch(str(remote), folder, at=NOW + DAY)
+    assert mirror.status == "fetched"
+    assert set(mirror.kept) == {
+        Kept("refs/heads/main", lost, new, "forced"),
+        Kept("refs/tags/v1", lost, new, "forced"),
+    }
+    assert refs(mirror, "refs/kept/") == {f"refs/kept/{lost}": lost}
+    assert mirror.commit == new
+    git(mirror.path, "gc", "--quiet", "--prune=now")
+    assert audit(mirror.path, lost).passed
+    assert fetch(str(remote), folder, at=NOW + 2 * DAY).kept == ()
+
+
+def test_deleted_refs_are_kept_and_may_make_room(remote: Path, folder: Path) -> None:
+    first = commit(remote, {b"a": b"a"})
+    side = commit(remote, {b"a": b"b"}, [first], ref="refs/heads/side")
+    git(remote, "tag", "-a", "v1", "-m", "one", side)
+    tag = git(remote, "rev-parse", "v1")
+    fetch(str(remote), folder, at=NOW)
+    git(remote, "branch", "-D", "side")
+    git(remote, "tag", "-d", "v1")
+    below = commit(remote, {b"a": b"c"}, [first], ref="refs/heads/side/below")
+    mirror = fetch(str(remote), folder, at=NOW + DAY)
+    assert set(mirror.kept) == {
+        Kept("refs/heads/side", side, None, "deleted"),
+        Kept("refs/tags/v1", tag, None, "deleted"),
+    }
+    assert refs(mirror) == {"refs/heads/main": first, "refs/heads/side/below": below}
+    assert refs(mirror, "refs/kept/") == {f"refs/kept/{oid}": oid for oid in sorted((side, tag))}
+
+
+def test_a_remote_that_is_gone_keeps_the_mirror(remote: Path, folder: Path) -> None:
+    head = commit(remote, {b"a": b"a"})
+    mirror = fetch(str(remote), folder, at=NOW)
+    shutil.rmtree(remote)
+    gone = fetch(str(remote), folder, at=NOW + DAY)
+    assert (gone.status, gone.head, gone.commit) == ("gone", "refs/heads/main", head)
+    assert str(remote) in gone.error
+    assert audit(mirror.path, head, head).passed
+    assert [row.status for row in seen(mirror.path)] == ["fetched", "gone"]
+    make(remote)
+    emptied = fetch(str(remote), folder, at=NOW + 2 * DAY)
+    assert (emptied.status, emptied.head, emptied.commit) == ("fetched", None, None)
+    assert emptied.kept == (Kept("refs/heads/main", head, None, "deleted"),)
+    assert audit(mirror.path, head).passed
+
+
+def test_heads_that_lead_elsewhere(remote: Path, folder: Path) -> None:
+    assert fetch(str(remote), folder, at=NOW).commit is None  # nothing in it yet
+    first = commit(remote, {b"a": b"a"})
+    second = commit(remote, {b"a": b"b"}, [first], ref="refs/heads/trunk")
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    mirror = fetch(str(remote), folder, at=NOW)
+    assert (mirror.head, mirror.commit) == ("refs/heads/trunk", second)
+    git(remote, "update-ref", "--no-deref", "HEAD", first)
+    mirror = fetch(str(remote), folder, at=NOW)
+    assert (mirror.head, mirror.commit) == (None, first)
+    assert git(mirror.path, "rev-parse", "HEAD") == first
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/none")
+    assert fetch(str(remote), folder, at=NOW).commit is None
+
+
+def test_a_shallow_mirror(remote: Path, folder: Path) -> None:
+    first = commit(remote, {b"a": b"a"})
+    second = commit(remote, {b"a": b"b"}, [first])
+    mirror = fetch(str(remote), folder, at=NOW, depth=1)
+    assert Git(mirror.path).run("rev-list", "--count", second) == b"1\n"
+    assert audit(mirror.path, second, second, shallow=True).passed
+    assert audit(mirror.path, second, second).levels[1].status == "failed"
+    third = commit(remote, {b"a": b"c"}, [second])
+    mirror = fetch(str(remote), folder, at=NOW + DAY, depth=1)
+    assert mirror.kept == (Kept("refs/heads/main", second, third, "replaced"),)
+    for oid in (second, third):
+        assert audit(mirror.path, oid, shallow=True).passed
+
+
+def test_the_record(remote: Path, folder: Path) -> None:
+    first = commit(remote, {b"a": b"a"})
+    mirror = fetch(str(remote), folder, at=NOW, depth=3)
+    fetch(str(remote), folder, at=NOW + DAY)
+    file = mirror.path.with_suffix(".jsonl")
+    with file.open("ab") as stream:
+        stream.write(b'{"at": "2019-03-29T0')  # a process killed while writing
+    assert len(list(seen(mirror.path))) == 2
+    second = commit(remote, {b"a": b"b"}, ref="refs/heads/main")
+    fetch(str(remote), folder, at=NOW + 2 * DAY)
+    rows = list(seen(mirror.path))
+    assert [row.at for row in rows] == [NOW, NOW + DAY, NOW + 2 * DAY]
+    assert [row.commit for row in rows] == [first, first, second]
+    assert [row.refs for row in rows] == [{"refs/heads/main": oid} for oid in (first, first, second)]
+    assert [json.loads(line)["refs"] is None for line in file.read_text().splitlines()] == [False, True, False]
+    assert [row.depth for row in rows] == [3, None, None]
+    assert [lost.old for lost in rows[2].kept] == [first]
+    assert seen_before(mirror.path, NOW) is None
+    found = seen_before(mirror.path, NOW + 2 * DAY)
+    assert found is not None
+    assert (found.at, found.commit) == (NOW + DAY, first)
+    file.write_bytes(b"nonsense\n" + file.read_bytes())
+    with pytest.raises(ValueError, match="line 1"):
+        list(seen(mirror.path))
+    with pytest.raises(ValueError, match="zone"):
+        fetch(str(remote), folder, at=datetime(2019, 3, 25))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "--upload-pack=touch /tmp/x",
+        "-oProxyCommand=x",
+        "ext::sh -c touch% /tmp/x",
+        "fd::17",
+        "a::b",
+        "::x",
+        "EXT::sh",
+        "ssh://host/x",
+        "git@host:a/b",
+        "host:a",
+        "ftp://host/x",
+        "rsync://host/x",
+        "https://-host/x",
+        "https://host/a\nb",
+        "/tmp/a\0b",
+        "",
+    ],
+)
+def test_addresses_that_are_refused(folder: Path, url: str) -> None:
+    with pytest.raises(ValueError, match=r"no address|not allowed|no host"):
+        fetch(url, folder, at=NOW)
+    (answer,) = fetch_all([url], folder, at=NOW)
+    assert isinstance(answer, ValueError)
+    assert not list(folder.glob("*")) if folder.exists() else True
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "-x", ".x", "a b", "ä"])
+def test_names_that_are_refused(remote: Path, folder: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="no name for a mirror"):
+        fetch(str(remote), folder, at=NOW, name=name)
+
+
+def test_allowed_addresses_and_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mirrors.checked("git@host:a/b", ssh=True) == "git@host:a/b"
+    assert mirrors.checked("ssh://git@host/a", ssh=True) == "ssh://git@host/a"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd:name").mkdir()
+    assert mirrors.checked("odd:name") == str(tmp_path / "odd:name")
+    one, two = "https://github.com/Owner/Repo.git", "https://gitlab.com/Owner/Repo.git"
+    assert mirrors.name_of(one).startswith("owner-repo-")
+    assert mirrors.name_of(one) != mirrors.name_of(two)
+    assert mirrors.name_of(f"/x/{'y' * 500}/../-z").isascii()
+    assert mirrors.public("https://user:secret@host/x") == "https://host/x"
+    assert mirrors.name_of("https://user:secret@host/x") == mirrors.name_of("https://host/x")
+
+
+@contextmanager
+def serving(handler: object) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def silent() -> Iterator[tuple[str, socket.socket]]:
+    """A server that takes calls and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/r.git", server
+
+
+def test_over_http(remote: Path, folder: Path) -> None:
+    head = commit(remote, {b"a": b"a"})
+    git(remote, "update-server-info")
+    with serving(partial(Quiet, directory=str(remote.parent))) as address:
+        url = address.replace("//", "//user:secret@") + "/r.git"
+        mirror = fetch(url, folder, at=NOW)
+        assert (mirror.commit, mirror.url) == (head, f"{address}/r.git")
+        remote.rename(remote.with_name("elsewhere.git"))
+        gone = fetch(url, folder, at=NOW + DAY)
+        assert gone.status == "gone"
+        assert audit(mirror.path, head).passed
+        with pytest.raises(GitError, match="no mirror made") as caught:
+            fetch(f"{address}/none.git", folder, at=NOW)
+        assert f"{address}/none.git" in str(caught.value)
+    down = fetch(url, folder, at=NOW + 2 * DAY)
+    assert (down.status, down.commit) == ("failed", head)
+    for file in folder.glob("*.jsonl"):
+        assert "secret" not in file.read_text()
+    assert "secret" not in repr((mirror, gone, down))
+    assert "secret" not in (mirror.path / "config").read_text()
+
+
+def test_a_remote_that_hangs(remote: Path, folder: Path) -> None:
+    with silent() as (url, _):
+        started = time.monotonic()
+        with pytest.raises(GitError, match="no end after 1 s") as caught:
+            fetch(url, folder, at=NOW, timeout=1)
+        assert caught.value.timed_out
+        assert time.monotonic() - started < 15
+        assert not list(folder.glob("*.git"))
+        assert not list(folder.glob(".*.git-*"))
+        head = commit(remote, {b"a": b"a"})
+        fetch(str(remote), folder, at=NOW, name="m")
+        late = fetch(url, folder, at=NOW, name="m", timeout=1)
+        assert (late.status, late.commit) == ("failed", head)
+
+
+KILLED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from coevo_pipelines.genome.mirrors import fetch
+fetch(sys.argv[1], Path(sys.argv[2]), at=datetime.now(UTC), name="m")
+"""
+
+
+def kill_while_fetching(folder: Path) -> None:
+    """SIGKILL a process whose git waits for a remote."""
+    with silent() as (url, server):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, url, str(folder)], cwd=Path(__file__).parents[2])
+        server.settimeout(60)
+        connection, _ = server.accept()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        connection.close()  # ends the git that outlived it
+
+
+def test_a_killed_first_fetch_leaves_no_half_mirror(remote: Path, folder: Path) -> None:
+    head = commit(remote, {b"a": b"a"})
+    kill_while_fetching(folder)
+    assert not (folder / "m.git").exists()
+    assert list(folder.glob(".m.git-*"))
+    assert fetch(str(remote), folder, at=NOW, name="m").commit == head
+    assert not list(folder.glob(".m.git-*"))
+
+
+def test_a_killed_fetch_leaves_a_usable_mirror(remote: Path, folder: Path) -> None:
+    first = commit(remote, {b"a": b"a"})
+    mirror = fetch(str(remote), folder, at=NOW, name="m", depth=1)
+    kill_while_fetching(folder)
+    for name in ("packed-refs.lock", "shallow.lock", "HEAD.lock", "refs/incoming/heads/main.lock"):
+        (mirror.path / name).touch()
+    (mirror.path / "objects" / "pack" / "tmp_pack_x").write_bytes(b"PACK")
+    assert audit(mirror.path, first, first, shallow=True).passed
+    second = commit(remote, {b"a": b"b"}, [first])
+    again = fetch(str(remote), folder, at=NOW, name="m", depth=1)
+    assert (again.status, again.commit) == ("fetched", second)
+    assert not list(mirror.path.glob("objects/pack/tmp_*"))
+
+
+def test_killed_between_fetching_and_moving(remote: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever step the process dies at: nothing is lost, and the next fetch ends and tells the same."""
+    first = commit(remote, {b"a": b"a"})
+    fetch(str(remote), folder, at=NOW)
+    new = commit(remote, {b"a": b"c"})
+    plain = mirrors._move
+    for step in range(1, 4):
+        calls = 0
+
+        def dying(git: Git, refs: dict[str, str | None], step: int = step) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == step:
+                raise KeyboardInterrupt
+            plain(git, refs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(mirrors, "_move", dying)
+            with pytest.raises(KeyboardInterrupt):
+                fetch(str(remote), folder, at=NOW + DAY)
+        (path,) = folder.glob("*.git")
+        assert first in Git(path).refs().values()
+    mirror = fetch(str(remote), folder, at=NOW + 2 * DAY)
+    assert mirror.kept == (Kept("refs/heads/main", first, new, "forced"),)
+    assert audit(mirror.path, first).passed
+
+
+def test_several_at_a_time(tmp_path: Path, folder: Path) -> None:
+    heads = {}
+    for number in range(6):
+        remote = make(tmp_path / "remote" / f"{number}.git")
+        heads[str(remote)] = commit(remote, {b"a": b"%d" % number})
+    missing = str(tmp_path / "none")
+    urls = [*heads, missing, next(iter(heads))]  # one of them twice
+    found = fetch_all(urls, folder, at=NOW, at_once=4)
+    assert [answer.commit for answer in found if isinstance(answer, Mirror)] == [*heads.values(), heads[urls[0]]]
+    assert isinstance(found[6], GitError)
+    assert missing in str(found[6])
+    assert len(list(folder.glob("*.git"))) == 6
+
+
+@pytest.mark.parametrize("name", [b".git", b"..", b"/etc/passwd", b"a/../../b"])
+def test_a_remote_with_hostile_trees_is_refused(remote: Path, folder: Path, name: bytes) -> None:
+    good = commit(remote, {b"a": b"a"})
+    mirror = fetch(str(remote), folder, at=NOW)
+    commit_tree(remote, tree(remote, [("100644", name, blob(remote, b"x"))]), [good], ref="refs/heads/main")
+    refused = fetch(str(remote), folder, at=NOW + DAY)
+    assert (refused.status, refused.commit) == ("failed", good)
+    assert "fsck error" in refused.error
+    assert refs(mirror) == {"refs/heads/main": good}
+    with pytest.raises(GitError, match="fsck error"):
+        fetch(str(remote), folder, at=NOW, name="another")
+
+
+def test_a_hostile_module_file_is_refused(remote: Path, folder: Path) -> None:
+    text = b'[submodule "x"]\n\tpath = x\n\turl = --upload-pack=touch x\n'
+    commit(remote, {b".gitmodules": text})
+    with pytest.raises(GitError, match="gitmodules"):
+        fetch(str(remote), folder, at=NOW)
+
+
+def test_odd_names_and_links_do_no_harm(remote: Path, folder: Path) -> None:
+    out = blob(remote, b"../../../../etc/passwd")
+    files: dict[bytes, bytes | tuple[str, str]] = {
+        b"new\nline": b"1",
+        b"A": b"2",
+        b"a": b"3",
+        b"\xff\xfe": b"4",
+        b"-rf": b"5",
+        b"out": ("120000", out),
+    }
+    head = commit(remote, files)
+    commit(remote, files, ref="refs/heads/b\u00e4h", seconds=FIRST_DATE + 1)
+    git(remote, "update-ref", b"refs/heads/b\xff".decode(errors="surrogateescape"), head)
+    mirror = fetch(str(remote), folder, at=NOW)
+    assert len(refs(mirror)) == 3
+    assert next(iter(seen(mirror.path))).refs == refs(mirror)
+    assert audit(mirror.path, head, head).passed
+
+
+def test_old_forms_are_fetched(remote: Path, folder: Path) -> None:
+    root = git(remote, "rev-parse", commit(remote, {b"a": b"a"}) + "^{tree}")
+    person = b"A <a@example.org> 1553472000 +051800"
+    data = b"tree %s\nauthor %s\ncommitter %s\n\nx\n" % (root.encode(), person, person)
+    odd = git(remote, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=data)
+    git(remote, "update-ref", "refs/heads/main", odd)
+    assert fetch(str(remote), folder, at=NOW).commit == odd
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_folder_of_somebody_else(remote: Path, folder: Path) -> None:
+    head = commit(remote, {b"a": b"a"})
+    for path in (remote, *remote.rglob("*")):
+        os.chown(path, 65534, 65534)
+    assert fetch(str(remote), folder, at=NOW).commit == head

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from coevo_pipelines.bench.commands import bench
+from coevo_pipelines.genome.commands import genome
 from coevo_pipelines.influence.commands import influence
 from coevo_pipelines.options import (
     DebugOption,
@@ -53,16 +54,22 @@ app = typer.Typer(
     With a list of links of your own:
       coevo influence score links.csv --out scores.parquet
       coevo rewards allocate scores.csv --pool 1000000 --cap 5% --out receipts.csv
+
+    \b
+    With repositories of your own:
+      coevo genome pack . ../other --out genome.txt
+      coevo genome verify genome.txt
     """,
 )
 app.add_typer(influence)
 app.add_typer(rewards)
+app.add_typer(genome)
 app.add_typer(bench)
 
 
 ASKED_WRONGLY = {
     "UsageError", "SettingsError", "SchemaError", "EdgeListError", "UnknownWork", "UnknownPerson", "NothingThere",
-    "ExportError",
+    "ExportError", "GenomeError", "ManifestError",
 }  # fmt: skip
 """Errors by name: their modules are not imported for this."""
 

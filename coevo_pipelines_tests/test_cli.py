@@ -35,6 +35,7 @@ def test_help_answers_without_the_heavy_packages() -> None:
     [
         *("run", "verify", "query", "status", "catalog", "settings"),
         *("influence", "influence score", "influence explain", "influence compare"),
+        *("genome pack", "genome audit", "genome verify", "genome prove", "genome verify-proof", "genome unpack"),
     ],
 )
 def test_every_command_explains_itself(name: str) -> None:

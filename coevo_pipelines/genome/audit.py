@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -149,11 +150,13 @@ def audit(
             first = Level(1, "failed", 0, (Difference(commit, "", str(error), "a commit"),))
             return Audit(commit, "", (first, *(Level(number, "not_run", 0) for number in (2, 3, 4))))
         own = object_id("commit", data, algorithm_of(commit))
-        first = _first(git, commit, own, tree, remote_tip, past)
-        forest = _walk(objects, tree, limits)
-        contents, third = _third(objects, tree, forest)
-        fourth = _fourth(tree, forest, contents, limits)
-    return Audit(commit, tree, (first, _second(git, commit, shallow, timeout), third, fourth), contents)
+        with ThreadPoolExecutor(1) as pool:  # git checks on one core what is hashed here on another
+            second = pool.submit(_second, git, commit, shallow, timeout)
+            first = _first(git, commit, own, tree, remote_tip, past)
+            forest = _walk(objects, tree, limits)
+            contents, third = _third(objects, tree, forest)
+            fourth = _fourth(tree, forest, contents, limits)
+    return Audit(commit, tree, (first, second.result(), third, fourth), contents)
 
 
 def _level(number: int, checked: int, differences: Iterable[Difference]) -> Level:

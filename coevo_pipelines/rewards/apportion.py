@@ -248,7 +248,14 @@ class _Waters:
 
 def _seated(amounts: list[int], remainders: list[int], seats: int) -> list[int]:
     """One unit more for the `seats` largest remainders, ties to the first."""
-    if seats:
-        for place in sorted(range(len(amounts)), key=remainders.__getitem__, reverse=True)[:seats]:
-            amounts[place] += 1
+    if not seats:
+        return amounts
+    # Rounding to floating point keeps the order but for equals: only those at the border are compared exactly.
+    shift = max(max(remainders).bit_length() - 1000, 0)
+    rough = np.array([each >> shift for each in remainders] if shift else remainders, np.float64)
+    border = np.partition(rough, rough.size - seats)[rough.size - seats]
+    above = np.flatnonzero(rough > border).tolist()
+    equal = sorted(np.flatnonzero(rough == border).tolist(), key=remainders.__getitem__, reverse=True)
+    for place in (*above, *equal[: seats - len(above)]):
+        amounts[place] += 1
     return amounts

@@ -145,7 +145,9 @@ def holding_ids(round: str, as_of: str, rows: Iterable[tuple[str, str, str]]) ->
     # Canonical JSON put together by hand: there may be millions, and json.dumps takes three times as long.
     begin, name = f'{{"as_of":{_quoted(as_of)},"person_id":', f',"round":{_quoted(round)},"subject":'
     for person_id, reason, subject in rows:
-        text = f'{begin}{_quoted(person_id)},"reason":{_quoted(reason)}{name}{_quoted(subject)}}}'
+        person = _quoted(person_id)
+        of = person if subject == person_id else _quoted(subject)  # nearly always: what waits for its person
+        text = f'{begin}{person},"reason":{_quoted(reason)}{name}{of}}}'
         yield hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -271,7 +271,7 @@ def frames(
         .with_columns(held=pl.col("amount") - pl.col("receipt"))
     )
     paid = int(receipts["amount"].sum())
-    escrow = _held(round, day, settled.cells)
+    held = settled.cells if is_paid else settled.cells.clear()
     return {
         "rewards.rounds": _one_row(
             round=round.name,
@@ -299,7 +299,7 @@ def frames(
         "rewards.receipts": (receipts if is_paid else receipts.clear()).with_columns(
             round=pl.lit(round.name), kind=pl.lit("round"), holding_id=pl.lit("")
         ),
-        "rewards.escrow": escrow if is_paid else escrow.clear(),
+        "rewards.escrow": _held(round, day, held),
     }
 
 
@@ -316,7 +316,8 @@ def _held(round: Round, day: date, cells: pl.DataFrame) -> pl.DataFrame:
     """New holdings, as rows of `rewards.escrow`."""
     keys = ("person_id", "held", "subject")
     summed = cells.filter(pl.col("held").is_not_null()).group_by(keys).agg(pl.col("amount").sum()).sort(keys)
-    ids = [*holding_ids(round.name, day.isoformat(), summed.select(keys).iter_rows())]
+    rows = zip(*(summed[key].to_list() for key in keys), strict=True)
+    ids = [*holding_ids(round.name, day.isoformat(), rows)]
     return summed.select(
         pl.Series("holding_id", ids, dtype=pl.String),
         "person_id",
@@ -357,9 +358,11 @@ def _one_row(**values: Any) -> pl.DataFrame:
 
 def amounts_of(values: Sequence[int]) -> pl.Series:
     """Whole minor units as a column."""
-    if max(values, default=0) < 2**63:
-        return pl.Series("amount", values, dtype=pl.Int64).cast(AMOUNT)
-    return pl.Series("amount", [Decimal(value) for value in values], dtype=AMOUNT)
+    try:
+        held = np.array(values, np.int64)
+    except OverflowError:
+        return pl.Series("amount", [Decimal(value) for value in values], dtype=AMOUNT)
+    return pl.Series("amount", held).cast(AMOUNT)
 
 
 def _part(amount: int, share: Decimal) -> int:

@@ -59,10 +59,10 @@ class Worth:
 def graph_of(works: pl.DataFrame, edges: pl.DataFrame, credits: pl.DataFrame) -> Graph:
     """works: `citations.asof.works` with the scores of the day; edges: `citations.asof.edges`; credits:
     `credits.credits`."""
-    works = works.sort("node")
-    numbers = works["node"].to_numpy()
+    if not works["node"].is_sorted():  # with all their texts: seconds for ten million
+        works = works.sort("node")
     weighing = edges.filter(pl.col("weight") > 0)
-    source, target = (np.searchsorted(numbers, weighing[f"{end}_node"].to_numpy()) for end in ("source", "target"))
+    source, target = (_places(works, weighing[f"{end}_node"]) for end in ("source", "target"))
     codes = weighing["relation"].replace_strict(RELATIONS, range(len(RELATIONS)), return_dtype=pl.Int64)
     kind = works["kind"]
     thing = kind.is_not_null() & (kind != "paper")
@@ -77,7 +77,7 @@ def graph_of(works: pl.DataFrame, edges: pl.DataFrame, credits: pl.DataFrame) ->
         is_lineage=pl.col("relation").is_in(BUILT_ON) | from_paper,
     )
     links = weighing.filter("is_lineage")
-    place = np.searchsorted(numbers, credits["node"].to_numpy())
+    place = _places(works, credits["node"])
     credits = credits.with_columns(place=pl.Series(place, dtype=pl.Int64))
     order = np.argsort(place * MOST_PEOPLE + credits["position"].to_numpy())
     starts = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=works.height))])
@@ -85,6 +85,18 @@ def graph_of(works: pl.DataFrame, edges: pl.DataFrame, credits: pl.DataFrame) ->
     lineage = Columns(source_places, target_places, kinds, RELATIONS)
     bounded = _bounded(credits).select("person_id", "name", "share", "place")
     return Graph(works, weighing, lineage, bounded, order, starts)
+
+
+def _places(works: pl.DataFrame, nodes: pl.Series) -> Integers:
+    """Where works of these numbers stand; all of them are there."""
+    numbers, asked = works["node"].to_numpy(), nodes.to_numpy()
+    if nodes.is_sorted():
+        return np.searchsorted(numbers, asked).astype(np.int64)
+    # In order, each search begins where memory is warm: four times as fast as at random.
+    order = np.argsort(asked)
+    found = np.empty(asked.size, np.int64)
+    found[order] = np.searchsorted(numbers, asked[order])
+    return found
 
 
 def _bounded(credits: pl.DataFrame) -> pl.DataFrame:

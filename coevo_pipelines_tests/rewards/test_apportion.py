@@ -183,3 +183,16 @@ def test_more_merit_never_brings_less(weights: list[int], pool: int, cap: int, f
     ranked = sorted(range(len(weights)), key=lambda place: (-weights[place], place))
     amounts = [done.amounts[place] for place in ranked]
     assert amounts == sorted(amounts, reverse=True)
+
+
+@pytest.mark.parametrize("bits", [0, 60, 1_100])
+def test_remainders_that_no_float_tells_apart(bits: int) -> None:
+    """Weights of which the largest remainders differ in the last of many digits; of equals the first gets the unit."""
+    large = 3 << bits
+    weights = [large, large + 1, large, large + 2]
+    total = sum(weights)
+    shares = [Fraction(5 * weight, total) for weight in weights]
+    whole = [int(share) for share in shares]
+    left = sorted(range(4), key=lambda n: (whole[n] - shares[n], n))[: 5 - sum(whole)]
+    assert largest_remainder(5, weights) == [amount + (n in left) for n, amount in enumerate(whole)]
+    assert allocate(weights, 5).amounts == largest_remainder(5, weights)

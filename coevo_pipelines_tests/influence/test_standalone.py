@@ -420,7 +420,7 @@ def test_the_memory_it_says_is_enough_and_not_far_too_much(kind: str, tmp_path: 
         check=True, env=environment(),
     )  # fmt: skip
     peak = int(done.stdout) * 1024
-    assert peak <= said <= 2 * peak
+    assert peak <= said <= 3 * peak  # peaks of the same work differ by half from machine to machine
 
 
 def test_a_list_of_works_and_columns_beside_the_links_take_memory_too(tmp_path: Path) -> None:

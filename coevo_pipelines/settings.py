@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from datetime import date, timedelta
 from decimal import Decimal
@@ -205,6 +206,64 @@ class Round(BaseModel):
         return self
 
 
+class Genome(BaseModel):
+    """Which repositories are an ecosystem, and what of them goes into the genome."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repositories: tuple[str, ...] | None = Field(
+        default=None,
+        description="addresses or local paths, NAME=PLACE names one; default: composed ones in the sample, none live",
+    )
+    readmes: tuple[str, ...] = Field(default=(), description="repositories whose README links to others, as above")
+    owners: tuple[str, ...] = Field(default=(), description="GitHub accounts: all their repositories")
+    topics: tuple[str, ...] = Field(default=(), description="GitHub topics: all repositories that carry one")
+    most_influential: int = Field(default=0, ge=0, description="so many repositories of traces.works, by influence")
+    most_influential_topic: str | None = Field(default=None, description="of them, only those of this followed topic")
+    first: tuple[str, ...] = Field(default=(), description="names that come first, in this order")
+    last: tuple[str, ...] = Field(default=(), description="names that come last, in this order")
+    extensions: tuple[str, ...] | None = Field(default=None, description="what is packed; default: code and text")
+    all_text: bool = Field(default=False, description="everything that is text, whatever its extension")
+    largest: int = Field(default=5_000_000, ge=0, description="bytes; larger files are listed only")
+    strip_notebooks: bool = Field(default=True, description="notebooks go in without their outputs")
+    archives: bool = Field(default=False, description="what is in zip and tar files goes in too, within limits")
+    tokenizer: Path | None = Field(default=None, description="tokenizer.json that counts tokens; default: pieces")
+    at_once: int = Field(default=4, ge=1, le=64, description="mirrors fetched at the same time")
+    timeout_s: float = Field(default=600.0, gt=0, description="longest that one git command may take")
+    depth: int | None = Field(default=None, ge=1, description="commits fetched of each branch; default: all")
+    ssh: bool = Field(default=False, description="allow addresses of the ssh protocol")
+
+    @field_validator("extensions")
+    @classmethod
+    def _with_dots(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for each in given or ():
+            if not each.startswith(".") or each != each.lower():
+                raise ValueError(f"{each!r}: an extension has its dot and is in lower case, such as .py")
+        return given
+
+    @field_validator("owners")
+    @classmethod
+    def _accounts(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            if len(each) > 39 or not re.fullmatch(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*", each):
+                raise ValueError(
+                    f"{each!r}: a GitHub account is named by letters, digits and single hyphens between them, "
+                    "at most 39, such as DEAP of github.com/DEAP/deap"
+                )
+        return given
+
+    @field_validator("topics")
+    @classmethod
+    def _github_topics(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            if len(each) > 50 or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", each):
+                raise ValueError(
+                    f"{each!r}: a GitHub topic has lower case letters, digits and hyphens, at most 50, "
+                    "such as swarm-intelligence"
+                )
+        return given
+
+
 def _sample_round() -> Round:
     """What is divided in the sample: play money, every day."""
     return Round(
@@ -249,6 +308,7 @@ class Settings(BaseSettings):
     rounds: tuple[Round, ...] | None = Field(
         default=None, description="pools to divide among people; default: play money in the sample, none when live"
     )
+    genome: Genome = Field(default_factory=Genome, description="which repositories are packed, and what of them")
     engine: str = Field(
         default="duckdb", description="where relations are computed: duckdb, or spark://host:port (Sail, Spark Connect)"
     )
@@ -307,6 +367,13 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"round {each.name} is for topic {each.topic!r}; followed: {', '.join(sorted(topics))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _genome_of_a_followed_topic(self) -> Settings:
+        topic, followed = self.genome.most_influential_topic, sorted(topic.name for topic in self.topics)
+        if topic is not None and topic not in followed:
+            raise ValueError(f"genome.most_influential_topic is {topic!r}; followed: {', '.join(followed)}")
         return self
 
     @property

@@ -179,6 +179,14 @@ HELD = (
 )  # fmt: skip
 """Why money is held back, the weightiest first: the first four are about a work, the others about a person."""
 
+EVENTS = ("created", "updated", "listed")
+LISTED_BY = ("settings", "readme", "owner", "topic", "works")
+FILE_REASONS = (
+    "packed", "submodule", "symlink", "lfs_pointer", "extension", "too_large", "binary", "undecodable",
+    "archive_limit", "archive_damaged",
+)  # fmt: skip
+"""What became of a file in the genome: genome/files.py, genome/archives.py."""
+
 
 def _exchanges(source: str, service: str) -> Table:
     return Table(
@@ -212,13 +220,13 @@ _TABLES = (
     _exchanges("register", "the round keeper's register of claims, opt-outs and shares"),
     Table(
         name="traces.works",
-        description="What happened to a work on a day: it appeared, or it changed.",
+        description="What happened to a work on a day: it appeared, it changed, or it was seen on an account's list.",
         key=("work_id", "source", "event_at"),
         columns=(
             Column("work_id", "string", "canonical prefixed identifier, such as arxiv:1712.06567"),
             _SOURCE,
             Column("kind", "string", "what it is", enum=KINDS),
-            Column("event", "string", "what happened", enum=("created", "updated")),
+            Column("event", "string", "what happened; listed: it was there at the day's end", enum=EVENTS),
             _EVENT_AT,
             Column("title", "string", "title or repository name as given"),
             Column("created_at", "timestamp", "when the work first appeared (v1 date, repository creation)"),
@@ -686,6 +694,128 @@ _TABLES = (
             Column("reason", "string", "one sentence for a person"),
         ),
     ),
+    Table(
+        name="genome.ecosystem",
+        description="The ecosystem as of the day: each repository, who lists it, and what its remote had.",
+        key=("repo",),
+        columns=(
+            Column("repo", "string", "name in the genome"),
+            Column("url", "string", "address or path, secrets redacted; sample:// marks the bundled sample"),
+            Column("listed_by", "string", "what makes it part of the ecosystem", enum=LISTED_BY),
+            Column("listed_in", "string", "the README's repository, the owner, topic or work", nullable=True),
+            Column("mirror", "string", "folder in genome/mirrors/; null where none could be made", nullable=True),
+            Column("status", "string", "how the fetch ended", enum=("fetched", "gone", "failed")),
+            Column("head", "string", "default branch", nullable=True),
+            Column("commit", "string", "its tip; of the last good fetch where this one was none", nullable=True),
+            Column("kept", "list[string]", "refs that the remote rewrote or deleted, kept in the mirror"),
+            Column("fetched_at", "timestamp", "when the remote was asked (UTC)"),
+            Column("error", "string", "why there is nothing new", nullable=True),
+        ),
+    ),
+    Table(
+        name="genome.repositories",
+        description="Each repository of the ecosystem as of the day, in the genome's order, packed or left out.",
+        key=("place",),
+        columns=(
+            Column("place", "int64", "1 for the first of the curriculum", minimum=1),
+            Column("repo", "string", "name in the genome"),
+            Column("status", "string", "whether it is in the genome", enum=("packed", "left_out")),
+            Column("why", "string", "why it is left out", nullable=True),
+            Column("commit", "string", "commit as of the day", nullable=True),
+            Column("tree", "string", "its tree", nullable=True),
+            Column("swhid", "string", "SWHID of the commit; null in a sha256 repository", nullable=True),
+            Column("committed_at", "timestamp", "committer date (UTC)", nullable=True),
+            Column("license", "string", "SPDX id of its licence file, where certain", nullable=True),
+            Column("files", "int64", "files, packed or listed", minimum=0),
+            Column("packed", "int64", "files packed", minimum=0),
+            Column("bytes", "int64", "of all files", minimum=0),
+            Column("text_bytes", "int64", "of packed text, UTF-8", minimum=0),
+            Column("tokens", "int64", "of packed text, as in genome.files", minimum=0),
+        ),
+    ),
+    Table(
+        name="genome.audits",
+        description="Four checks of each repository's commit as of the day, every object.",
+        key=("repo", "level"),
+        columns=(
+            Column("repo", "string", "name in the genome"),
+            Column("level", "int64", "1 commit and tree, 2 object store, 3 files, 4 tree", minimum=1, maximum=4),
+            Column("status", "string", "how it ended", enum=("passed", "failed", "not_run")),
+            Column("checked", "int64", "objects looked at", minimum=0),
+            Column("differing", "int64", "what differs", minimum=0),
+            Column("differences", "list[string]", "the first twenty of them: object, path, found, expected"),
+        ),
+    ),
+    Table(
+        name="genome.files",
+        description="Each file of the packed repositories, in the genome's order, with its text; text in Parquet only.",
+        key=("place",),
+        columns=(
+            Column("place", "int64", "leaf of the Merkle tree, from 0", minimum=0),
+            Column("repo", "string", "name of the repository"),
+            Column("path", "string", "path, with \\xHH for what is no line of UTF-8"),
+            Column("within", "string", "archive that it was taken from; null for a file of the tree", nullable=True),
+            Column("mode", "string", "git's mode, octal"),
+            Column("reason", "string", "packed, or why only listed", enum=FILE_REASONS),
+            Column("git_id", "string", "git's object id; null for what an archive would not give", nullable=True),
+            Column("swhid", "string", "SWHID; null for a submodule", nullable=True),
+            Column("size", "int64", "bytes of the blob", minimum=0),
+            Column("sha256", "string", "of the blob; null for a submodule", nullable=True),
+            Column("charset", "string", "what the text was decoded from", nullable=True),
+            Column("stripped", "bool", "a notebook without its outputs"),
+            Column("language", "string", "programming or markup language, by extension", nullable=True),
+            Column("licence_kind", "string", "licence, notice, authors, citation, …", nullable=True),
+            Column("license", "string", "SPDX id, where certain", nullable=True),
+            Column("target", "string", "of a symlink", nullable=True),
+            Column("offset", "int64", "byte of the pack at which the content stands", nullable=True, minimum=0),
+            Column("length", "int64", "bytes there, escaped", nullable=True, minimum=0),
+            Column("text_sha256", "string", "of the text", nullable=True),
+            Column("leaf", "string", "RFC 6962 leaf hash over the other columns up to here but place"),
+            Column("tokens", "int64", "by the setting's tokenizer, else pieces of text (docs/genome.md)",
+                   nullable=True, minimum=0),
+            Column("text", "string", "the content as text; null unless packed", nullable=True),
+        ),
+        not_in_catalog=("text",),
+    ),
+    Table(
+        name="genome.manifest",
+        description="The genome as of the day: one row, or none where nothing could be packed.",
+        key=("root",),
+        columns=(
+            Column("root", "string", "Merkle root over genome.files (RFC 6962)"),
+            Column("pack", "string", "the pack's file in the lake; its manifest lies beside it"),
+            Column("pack_sha256", "string", "of the pack"),
+            Column("pack_bytes", "int64", "size of the pack", minimum=0),
+            Column("manifest_sha256", "string", "of the manifest file"),
+            Column("repositories", "int64", "packed", minimum=1),
+            Column("left_out", "int64", "repositories left out", minimum=0),
+            Column("files", "int64", "files, packed or listed", minimum=0),
+            Column("packed", "int64", "files packed", minimum=0),
+            Column("bytes", "int64", "of all files", minimum=0),
+            Column("text_bytes", "int64", "of packed text, UTF-8", minimum=0),
+            Column("tokens", "int64", "of packed text", minimum=0),
+            Column("tokenizer", "string", "what counted them: sha256 of the tokenizer, or pieces"),
+            Column("reasons", "string", "how many files for each reason, canonical JSON"),
+            Column("rules", "string", "what went in, canonical JSON"),
+        ),
+    ),
+    Table(
+        name="genome.changes",
+        description="What changed in the genome since the day before; none where that day was not made.",
+        key=("repo", "path"),
+        columns=(
+            Column("repo", "string", "name of the repository"),
+            Column("path", "string", "path of the file"),
+            Column("change", "string", "what happened to it", enum=("added", "removed", "changed")),
+            Column("before", "int64", "bytes the day before", nullable=True, minimum=0),
+            Column("after", "int64", "bytes on the day", nullable=True, minimum=0),
+            Column("before_id", "string", "git id the day before", nullable=True),
+            Column("after_id", "string", "git id on the day", nullable=True),
+            Column("lines_added", "int64", "null where no text was compared", nullable=True, minimum=0),
+            Column("lines_removed", "int64", "null where no text was compared", nullable=True, minimum=0),
+            Column("diff", "string", "unified diff, cut off after 200 lines", nullable=True),
+        ),
+    ),
 )  # fmt: skip
 
 TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
@@ -696,6 +826,7 @@ STAGES: Mapping[str, str] = {
     "citations": "The citation and lineage graph: nodes, aliases, typed dated edges, resolutions, quarantine.",
     "influence": "Influence and integrative potential of works, chambers and lattice, and what people get of it.",
     "rewards": "Rounds: who may be paid, what everybody gets and why, what is held back, what looks arranged.",
+    "genome": "The ecosystem's repositories: mirrored, audited, packed into one text under one Merkle root.",
 }
 
 

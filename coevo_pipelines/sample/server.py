@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
-from coevo_pipelines.sample.world import Fact, World, about, openalex_id, register
+from coevo_pipelines.sample.world import Fact, World, about, facts, openalex_id, register
 
 HUB_PAGE = 4  # small, so that the sample's few items still need the Link header
 
@@ -235,7 +235,7 @@ def _openalex_work(world: World, paper: Fact) -> Fact:
 
 # --- GitHub --------------------------------------------------------------------------------------------
 
-_QUALIFIER = re.compile(r"(topic|created|pushed):(\S+)")
+_QUALIFIER = re.compile(r"(topic|user|fork|created|pushed):(\S+)")
 
 
 def github(world: World, path: str, parameters: Parameters, base: str) -> Answer:
@@ -273,8 +273,15 @@ def _github_contributors(world: World, repository: Fact, parameters: Parameters,
     return _json(listed[(page - 1) * per_page : page * per_page], headers)
 
 
-def _github_error(status: int, message: str) -> Refused:
-    return Refused(status, json.dumps({"message": message, "documentation_url": "https://docs.github.com/rest"}))
+def _github_error(status: int, message: str, *errors: str) -> Refused:
+    body = {"message": message, "documentation_url": "https://docs.github.com/rest"}
+    listed = [{"message": error, "resource": "Search", "field": "q", "code": "invalid"} for error in errors]
+    return Refused(status, json.dumps(body | ({"errors": listed} if errors else {})))
+
+
+def _github_accounts() -> set[str]:
+    """Who has a repository on some day of the sample, in lower case: accounts are not told apart by case."""
+    return {repository["full_name"].partition("/")[0].lower() for repository in facts("repositories")}
 
 
 def _github_search(world: World, parameters: Parameters, base: str) -> Answer:
@@ -282,10 +289,18 @@ def _github_search(world: World, parameters: Parameters, base: str) -> Answer:
     page, per_page = int(parameters.get("page", 1)), int(parameters.get("per_page", 30))
     if not qualifiers or per_page > 100:
         raise _github_error(422, "Validation Failed")
+    user = qualifiers.get("user", "").lower()
+    if user and user not in _github_accounts():
+        nobody = "The listed users and repositories cannot be searched: none of them exists or may be seen."
+        raise _github_error(422, "Validation Failed", nobody)
 
     def chosen(repository: Fact) -> bool:
         if "topic" in qualifiers and qualifiers["topic"] not in repository["topics"]:
             return False
+        if user and user != repository["full_name"].partition("/")[0].lower():
+            return False
+        if user and repository["fork_of"] and qualifiers.get("fork") != "true":
+            return False  # a search leaves forks out unless it asks for them
         for field in ("created", "pushed"):
             if field in qualifiers:
                 first, last = qualifiers[field].split("..")

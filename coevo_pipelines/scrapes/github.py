@@ -1,10 +1,16 @@
-"""GitHub REST through PyGithub: repositories of a topic created, or last pushed to, on the day.
+"""GitHub REST through PyGithub: repositories of a topic or an account created, or last pushed to, on the day.
 
 https://docs.github.com/en/rest. A search gives at most 1,000 results, so long spans are cut by date.
 `created:` is stable; `pushed:` is only the last push, so it is asked only while the day is recent.
-For each repository its README, CITATION.cff and Python dependency manifests are read. While the day is recent, so are
-what says whom to pay (`.github/FUNDING.yml`, `funding.json`), `.all-contributorsrc` and the list of contributors with
-their commits: none of these has a date, so of a past day they say nothing.
+The followed topics are asked first; then, stored under no topic, those of `genome.topics` that none of them has and
+the accounts of `genome.owners` (`user:`, which finds organisations too): public repositories, forks included, since
+a token would also find private ones and a search leaves forks out by default. Of an account all repositories are
+wanted, also those on which nothing happened that day: while the day is recent, all that it had created by the day's
+end are searched as well. Such a repository is a work with the event `listed`, dated by the day's last instant like
+all that is seen without a date of its own; its files are not read. Of a past day the list would say nothing.
+For each repository of the day its README, CITATION.cff and Python dependency manifests are read. While the day is
+recent, so are what says whom to pay (`.github/FUNDING.yml`, `funding.json`), `.all-contributorsrc` and the list of
+contributors with their commits: none of these has a date, so of a past day they say nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +22,14 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Incomplete, Scrape, sliced
+from coevo_pipelines.settings import Settings
 from coevo_pipelines.traces import funding, identifiers
 from coevo_pipelines.traces.bots import is_bot
 from coevo_pipelines.traces.records import ParseError, Traces, json_list, json_object, json_value
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 MOST_SEARCH_RESULTS = 1_000
+FIRST_REPOSITORY = datetime(2007, 10, 1, tzinfo=UTC)
+"""No repository is older: number 1, mojombo/grit, was created on 2007-10-29."""
 MANIFESTS = ("CITATION.cff", "pyproject.toml", "requirements.txt")
 UNDATED = ("funding.json", ".all-contributorsrc")
 FUNDING_YML = ".github/FUNDING.yml"
@@ -43,37 +52,53 @@ _CONTRIBUTORS = re.compile(r"/repos/([^/]+/[^/]+)/contributors$")
 _CONTENT = re.compile(r"/repos/([^/]+/[^/]+)/contents/(.+)$")
 
 
-def fetch(scrape: Scrape) -> None:
-    """Search the followed topics, then read what each repository found says about itself."""
-    from github import GithubException
+class _Unsearchable(Incomplete):
+    """The account does not exist, hides its profile or has no repository: GitHub answers these alike."""
 
+
+def fetch(scrape: Scrape) -> None:
+    """Search the followed topics and those and the accounts of the genome, then read what each repository of the day
+    says about itself."""
     found: dict[str, Repository] = {}
+    window = scrape.window
     with _client(scrape) as client:
 
-        def ask(start: datetime, end: datetime, topic: str, qualifier: str = "created") -> bool:
+        def ask(
+            start: datetime, end: datetime, what: str, qualifier: str = "created", into: dict[str, Repository] = found
+        ) -> bool:
             last = end - timedelta(seconds=1)
-            query = f"topic:{topic} {qualifier}:{start:%Y-%m-%dT%H:%M:%SZ}..{last:%Y-%m-%dT%H:%M:%SZ}"
+            query = f"{what} {qualifier}:{start:%Y-%m-%dT%H:%M:%SZ}..{last:%Y-%m-%dT%H:%M:%SZ}"
             results = client.search_repositories(query, sort="updated", order="asc")
             total = results.totalCount
             if total > MOST_SEARCH_RESULTS:
                 return False
             came = {repository.full_name: repository for repository in results}
-            found.update(came)
+            into.update(came)
             if len(came) < total or results.incomplete_results:
                 scrape.shortfalls.append(f"search {query}: {len(came)} repositories came, {total} were announced")
             return True
 
+        def search(what: str) -> None:
+            sliced(window.start, window.end, partial(ask, what=what))
+            if scrape.is_recent:
+                sliced(window.end - timedelta(days=1), window.end, partial(ask, what=what, qualifier="pushed"))
+
         for followed in scrape.topics():
             for topic in followed.github_topics:
-                try:
-                    sliced(scrape.window.start, scrape.window.end, partial(ask, topic=topic))
-                    if scrape.is_recent:
-                        last_day = scrape.window.end - timedelta(days=1)
-                        sliced(last_day, scrape.window.end, partial(ask, topic=topic, qualifier="pushed"))
-                except GithubException as refused:
-                    raise Incomplete(f"search topic:{topic}: HTTP {refused.status}: {refused.message}") from refused
-                except RuntimeError as redirected:  # PyGithub's word for a redirect to another host
-                    raise Incomplete(f"search topic:{topic}: {redirected}") from redirected
+                with _searched(f"topic:{topic}"):
+                    search(f"topic:{topic}")
+        for topic in _genome_topics(scrape.settings):
+            with _searched(f"topic:{topic}"):
+                search(f"topic:{topic}")
+        for owner in scrape.settings.genome.owners:
+            theirs = f"user:{owner} fork:true is:public"
+            try:
+                with _searched(f"user:{owner}"):
+                    search(theirs)
+                    if scrape.is_recent and window.start > FIRST_REPOSITORY:
+                        sliced(FIRST_REPOSITORY, window.end, partial(ask, what=theirs, into={}))
+            except _Unsearchable as nobody:
+                scrape.shortfalls.append(str(nobody))
         for name, repository in sorted(found.items()):
             with scrape.item(name):
                 _fetch_repository(scrape, client, name, is_fork=repository.fork)
@@ -99,6 +124,28 @@ def check(url: str, status: int, body: bytes) -> str:
         return "" if named else "an item has no full_name"
     wanted = list if lists_people else (dict, list) if path.endswith("/contents/") else dict
     return "" if isinstance(value, wanted) else f"a JSON {type(value).__name__}"
+
+
+def _genome_topics(settings: Settings) -> list[str]:
+    """Those that no followed topic has."""
+    followed = {name.lower() for topic in settings.topics for name in topic.github_topics}
+    return [topic for topic in settings.genome.topics if topic not in followed]
+
+
+@contextmanager
+def _searched(what: str) -> Iterator[None]:
+    """A search that GitHub refuses ends in Incomplete, which names what was searched and says why."""
+    from github import GithubException
+
+    try:
+        yield
+    except GithubException as refused:
+        why = f"search {what}: HTTP {refused.status}: {refused.message}"
+        if refused.status == 422 and what.startswith("user:"):
+            raise _Unsearchable(f"{why}: no such account, or none that can be searched (genome.owners)") from refused
+        raise Incomplete(why) from refused
+    except RuntimeError as redirected:  # PyGithub's word for a redirect to another host
+        raise Incomplete(f"search {what}: {redirected}") from redirected
 
 
 def _fetch_repository(scrape: Scrape, client: Github, name: str, *, is_fork: bool) -> None:
@@ -195,9 +242,10 @@ def parse(exchange: Exchange, traces: Traces) -> None:
         items = body.get("items")
         if not isinstance(items, list):
             raise ParseError("the search result has no list 'items'")
+        is_account = "user:" in "".join(parse_qs(urlsplit(exchange.url).query).get("q", ()))
         for number, item in enumerate(items):
             with traces.item(f"items[{number}]"):
-                _parse_repository(item, traces)
+                _parse_repository(item, traces, is_account=is_account)
     elif match := _README.search(path):
         _parse_file(match[1], exchange.body, traces)
     elif match := _CONTRIBUTORS.search(path):
@@ -210,7 +258,7 @@ def parse(exchange: Exchange, traces: Traces) -> None:
             _parse_repository(json_object(exchange.body), traces)
 
 
-def _parse_repository(item: Any, traces: Traces) -> None:
+def _parse_repository(item: Any, traces: Traces, *, is_account: bool = False) -> None:
     if not isinstance(item, dict):
         raise ParseError("the repository is not an object")
     work_id = identifiers.github(item.get("full_name"))
@@ -219,6 +267,8 @@ def _parse_repository(item: Any, traces: Traces) -> None:
     if pushed_at:
         happened.append(("updated", traces.moment(pushed_at)))
     events = [(event, at) for event, at in happened if at in traces.window]
+    if not events and is_account and created_at < traces.window.end and traces.seen_in_time:
+        events = [("listed", traces.window.last_instant)]
     if not events:
         traces.outside(work_id)
         return
@@ -241,7 +291,8 @@ def _parse_repository(item: Any, traces: Traces) -> None:
         url=f"https://github.com/{item['full_name']}",
         fields=[item["language"]] if item.get("language") else [],
         tags=topics,
-        text=f"{item.get('full_name')} {item.get('description') or ''}",
+        # Without the account: its name says nothing about each of its repositories.
+        text=f"{item['full_name'].partition('/')[2]} {item.get('description') or ''}",
     )
     traces.metric(work_id, "stars", item.get("stargazers_count"))
     traces.metric(work_id, "forks", item.get("forks_count"))

@@ -192,20 +192,21 @@ class Traces:
             {
                 "work_id": work_id,
                 "metric": metric,
-                "value": value if self._seen_in_time else None,
+                "value": value if self.seen_in_time else None,
                 "event_at": self.window.last_instant,
                 **self._provenance,
             }
         )
 
     @property
-    def _seen_in_time(self) -> bool:
+    def seen_in_time(self) -> bool:
+        """Whether the answer came within the grace period: what it says of now may be said of the day's end."""
         return bool(self._provenance["observed_at"] <= self._deadline)
 
     def observes(self, work_id: str) -> bool:
         """Whether what is seen of the work now may be said of the day: the work belongs to it, and the answer
         came in time. What a file or a list holds today says nothing of a day long past."""
-        return work_id in self._events and self._seen_in_time
+        return work_id in self._events and self.seen_in_time
 
     def claim(self, person_id: str, subject: str, at: datetime, *, name: str | None, proof: str | None) -> None:
         """The person says to be the account, author or iD `subject`. Without `proof` nobody has checked it."""
@@ -314,10 +315,11 @@ class Traces:
 
 
 def _pattern(topic: Topic) -> re.Pattern[str]:
-    words = [*topic.terms, *topic.github_topics, *topic.huggingface_tags]
+    words = [word for word in (*topic.terms, *topic.github_topics, *topic.huggingface_tags) if word.strip()]
     # A space in a term also matches the hyphen of a tag.
     alternatives = (r"[\s-]+".join(re.escape(part) for part in re.split(r"[\s-]+", word)) for word in words)
-    return re.compile(r"\b(?:" + "|".join(alternatives) + r")", re.IGNORECASE)
+    # An empty pattern would find the topic in every work; (?!) is found in none.
+    return re.compile(r"\b(?:" + ("|".join(alternatives) or "(?!)") + r")", re.IGNORECASE)
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -93,6 +93,32 @@ def test_github_errors(root: str, path: str, status: int) -> None:
     assert answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("user:rhgrant10", ["rhgrant10/acopy", "rhgrant10/Pants"]),
+        ("user:RHGRANT10 topic:traveling-salesman", ["rhgrant10/acopy"]),
+        ("user:rhgrant10 created:2014-01-01T00:00:00Z..2014-12-31T23:59:59Z", ["rhgrant10/Pants"]),
+        ("user:coevo-sample", []),
+        ("user:coevo-sample fork:true is:public", ["coevo-sample/NiaPy"]),
+    ],
+)
+def test_github_searches_an_account_whatever_its_case_and_forks_when_asked(
+    root: str, query: str, names: list[str]
+) -> None:
+    found = get(f"{root}/github/search/repositories", q=query).json()
+    assert [item["full_name"] for item in found["items"]] == names
+    assert found["total_count"] == len(names)
+
+
+def test_github_does_not_search_an_account_that_nobody_has(root: str) -> None:
+    answer = get(f"{root}/github/search/repositories", q="user:nobody topic:swarm-intelligence")
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Validation Failed"
+    (error,) = answer.json()["errors"]
+    assert (error["resource"], error["field"], error["code"]) == ("Search", "q", "invalid")
+
+
 def test_the_fork_names_its_parent(root: str) -> None:
     assert get(f"{root}/github/repos/coevo-sample/NiaPy").json()["parent"]["full_name"] == "NiaOrg/NiaPy"
 

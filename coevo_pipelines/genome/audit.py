@@ -104,6 +104,11 @@ class Audit:
         return first != "failed" and all(status == "passed" for status in others)
 
 
+Visit = Callable[[Entry, bytes | None, Content | None], None]
+"""Told of each file, in order of path: its bytes where they were read whole, its hashes unless it is a submodule or
+not what its id says."""
+
+
 @dataclass(frozen=True)
 class _Forest:
     """Every tree of a commit once, whatever refers to it."""
@@ -130,13 +135,16 @@ def audit(
     shallow: bool = False,
     limits: Limits = LIMITS,
     timeout: float = TIMEOUT,
+    visit: Visit | None = None,
+    held: int = HELD,
 ) -> Audit:
     """The four levels for the commit of id `commit`.
 
     `remote_tip` is the commit that the remote's branch has (or that the mirror recorded); without it level 1 is not
     run. `past`: the commit is meant to be of an earlier day, so it may also lie on the tip's first-parent line.
-    `shallow`: the mirror's history is cut off on purpose. `timeout` in seconds for each git command. Damage is in
-    the result, never raised.
+    `shallow`: the mirror's history is cut off on purpose. `timeout` in seconds for each git command. `visit` is
+    told of every file while it is read, blobs of up to `held` bytes whole: nothing of it may be used before the
+    result is there. Damage is in the result, never raised.
     """
     algorithm_of(commit)
     git = repo if isinstance(repo, Git) else Git(repo)
@@ -154,9 +162,20 @@ def audit(
             second = pool.submit(_second, git, commit, shallow, timeout)
             first = _first(git, commit, own, tree, remote_tip, past)
             forest = _walk(objects, tree, limits)
-            contents, third = _third(objects, tree, forest)
+            contents, third = _third(objects, tree, forest, limits, held, visit)
             fourth = _fourth(tree, forest, contents, limits)
     return Audit(commit, tree, (first, second.result(), third, fourth), contents)
+
+
+def commit_level(git: Git, commit: str, remote_tip: str | None, *, past: bool = False) -> Level:
+    """Level 1 alone, as in `audit`."""
+    try:
+        with Objects(git) as objects:
+            kind, data = objects.read(commit)
+        tree = asof.parse(data, commit).tree
+    except (GitError, asof.CommitError) as error:
+        return Level(1, "failed", 0, (Difference(commit, "", str(error), "a commit"),))
+    return _first(git, commit, object_id(kind, data, algorithm_of(commit)), tree, remote_tip, past)
 
 
 def _level(number: int, checked: int, differences: Iterable[Difference]) -> Level:
@@ -351,39 +370,76 @@ def _walk(objects: Objects, root: str, limits: Limits) -> _Forest:
     return forest
 
 
-def _third(objects: Objects, root: str, forest: _Forest) -> tuple[dict[str, Content], Level]:
-    places: dict[str, tuple[str, bytes]] = {}
-    for tree, inside in forest.entries.items():
-        for entry in inside:
-            if entry.mode not in {TREE, SUBMODULE}:
-                places.setdefault(entry.oid, (tree, entry.path))
-    contents: dict[str, Content] = {}
-    differences: list[Difference] = []
-
-    def failed(oid: str, what: str, expected: str = "a file's bytes") -> None:
-        differences.append(Difference(oid, forest.path(*places[oid]), what, expected))
-
-    def keep(oid: str, own: str, content: Content) -> None:
-        if own == oid:
-            contents[oid] = content
-        else:
-            failed(oid, f"bytes of {own}", oid)
-
-    held: list[str] = []
-    large: list[str] = []
-    for oid, kind, size in _surviving(objects.sizes, list(places), failed):
-        if kind != "blob":
-            failed(oid, f"a {kind}")
-        else:
-            (held if size <= HELD else large).append(oid)
-    algorithm = algorithm_of(root)
-    for oid, data in _surviving(objects.blobs, held, failed):
-        keep(oid, object_id("blob", data, algorithm), Content(len(data), hashlib.sha256(data).hexdigest()))
-    for hashed in _surviving(lambda oids: map(objects.hashed, oids), large, failed):
-        keep(hashed.asked, hashed.oid, Content(hashed.size, hashed.sha256))
+def _third(
+    objects: Objects, root: str, forest: _Forest, limits: Limits, held: int, visit: Visit | None
+) -> tuple[dict[str, Content], Level]:
+    try:
+        entries = list(trees.entries(lambda oid: forest.entries.get(oid, []), root, limits))
+    except TreeError as error:
+        return {}, _level(3, 0, [Difference(root, _text(error.path), error.what, "fewer")])
+    reading = _Reading(objects, algorithm_of(root), held)
+    for entry in entries:
+        if entry.mode != SUBMODULE:
+            reading.places.setdefault(entry.oid, entry.path)
+    places = reading.places
+    # Whoever looks on is told of a file each time that it comes; else a blob is read once.
+    asked = entries if visit else [Entry(path, 0, oid) for oid, path in places.items()]
+    for entry, data in reading.read(asked):
+        if visit:
+            visit(entry, data, reading.contents.get(entry.oid))
     if not places:
-        differences.append(Difference(root, "", "no file to read", "at least one: a check of nothing shows nothing"))
-    return contents, _level(3, len(places), differences)
+        nothing = "at least one: a check of nothing shows nothing"
+        reading.differences[root] = Difference(root, "", "no file to read", nothing)
+    return reading.contents, _level(3, len(places), reading.differences.values())
+
+
+class _Reading:
+    """Blobs read back and hashed: what they are, and what is wrong with those that are not what their ids say."""
+
+    def __init__(self, objects: Objects, algorithm: str, held: int) -> None:
+        self.places: dict[str, bytes] = {}
+        self.contents: dict[str, Content] = {}
+        self.differences: dict[str, Difference] = {}
+        self._objects = objects
+        self._algorithm = algorithm
+        self._held = held
+
+    def read(self, asked: list[Entry]) -> Iterator[tuple[Entry, bytes | None]]:
+        """Each entry, with its bytes where they are read whole."""
+        sizes = self._sizes()
+        small = [entry.oid for entry in asked if 0 <= sizes.get(entry.oid, -1) <= self._held]
+        whole = _surviving(self._objects.blobs, small, self._failed)
+        oid, data = next(whole, (None, b""))
+        for entry in asked:
+            if entry.oid == oid:
+                own = data
+                if oid not in self.contents:
+                    self._keep(oid, object_id("blob", own, self._algorithm), len(own), hashlib.sha256(own).hexdigest())
+                yield entry, own
+                oid, data = next(whole, (None, b""))
+                continue
+            if sizes.get(entry.oid, 0) > self._held and entry.oid not in self.contents:
+                for hashed in _surviving(lambda oids: map(self._objects.hashed, oids), [entry.oid], self._failed):
+                    self._keep(entry.oid, hashed.oid, hashed.size, hashed.sha256)
+            yield entry, None
+
+    def _sizes(self) -> dict[str, int]:
+        sizes = {}
+        for oid, kind, size in _surviving(self._objects.sizes, list(self.places), self._failed):
+            if kind == "blob":
+                sizes[oid] = size
+            else:
+                self._failed(oid, f"a {kind}")
+        return sizes
+
+    def _keep(self, oid: str, own: str, size: int, sha256: str) -> None:
+        if own == oid:
+            self.contents[oid] = Content(size, sha256)
+        else:
+            self._failed(oid, f"bytes of {own}", oid)
+
+    def _failed(self, oid: str, what: str, expected: str = "a file's bytes") -> None:
+        self.differences.setdefault(oid, Difference(oid, _text(self.places[oid]), what, expected))
 
 
 def _fourth(root: str, forest: _Forest, contents: dict[str, Content], limits: Limits) -> Level:
@@ -429,5 +485,5 @@ def _rebuild(
             own = entry.oid if entry.mode == SUBMODULE or entry.oid in contents else None
         if own is None:
             return None, entry.oid
-        new.append(entry._replace(oid=own))
+        new.append(entry if own == entry.oid else entry._replace(oid=own))
     return object_id("tree", trees.build(new), algorithm_of(tree)), None

@@ -64,13 +64,13 @@ def pack(
     Example:
       coevo genome pack . ../other https://github.com/octocat/Hello-World --out genome.txt
     """
-    from coevo_pipelines.genome import manifest, standalone
+    from coevo_pipelines.genome import ecosystem, manifest, standalone
     from coevo_pipelines.genome.files import Rules
     from coevo_pipelines.terminal import json_out, say
 
     _writable(out)
     rules = Rules(all_text=all_text, largest=largest, strip_notebooks=not outputs)
-    sources = standalone.in_order(map(standalone.source_of, repos), first or (), last or ())
+    sources = ecosystem.in_order(map(ecosystem.source_of, repos), first or (), last or ())
 
     def tell(line: str) -> None:
         if not as_json:
@@ -110,16 +110,16 @@ def audit(
     """
     from dataclasses import asdict
 
-    from coevo_pipelines.genome import standalone
+    from coevo_pipelines.genome import ecosystem, standalone
     from coevo_pipelines.genome.git import GitError
     from coevo_pipelines.terminal import json_out, say
 
     choice = _choice(on, mirrors, shallow)
     passed, told = True, []
-    for source in standalone.in_order(map(standalone.source_of, repos)):
+    for source in ecosystem.in_order(map(ecosystem.source_of, repos)):
         try:
             found = standalone.audited(standalone.choose(source, choice), choice)
-        except (standalone.GenomeError, GitError) as error:
+        except (ecosystem.GenomeError, GitError) as error:
             passed = False
             told.append({"name": source.name, "passed": False, "error": str(error)})
             if not as_json:

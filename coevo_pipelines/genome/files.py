@@ -20,16 +20,25 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from encodings import normalize_encoding
 from encodings.aliases import aliases
-from typing import Literal
+from typing import Any, Literal
 
 from coevo_pipelines.genome import licences, notebooks
 
 Reason = Literal[
-    "packed", "submodule", "symlink", "lfs_pointer", "extension", "too_large", "binary", "undecodable"
-]  # in the order in which they are tried, but for the first
+    "packed",
+    "submodule",
+    "symlink",
+    "lfs_pointer",
+    "extension",
+    "too_large",
+    "binary",
+    "undecodable",
+    "archive_limit",
+    "archive_damaged",
+]  # in the order in which they are tried, but for the first; the last two only of what is in an archive
 
 EXTENSIONS = frozenset({
     ".py", ".rs", ".js", ".ts", ".java", ".c", ".h", ".cpp", ".go", ".sh", ".json", ".yaml", ".yml", ".toml", ".xml",
@@ -86,6 +95,9 @@ HEAD = 8000
 LFS_LARGEST = 1024
 """Bytes: a pointer file is smaller (git-lfs docs/spec.md)."""
 
+TARGET_LARGEST = 4096
+"""Bytes of a symlink's target: no system follows a longer one (PATH_MAX of Linux, git fsck's symlinkTargetLength)."""
+
 _BOMS = (
     (b"\xff\xfe\0\0", "utf-32-le"),
     (b"\0\0\xfe\xff", "utf-32-be"),
@@ -127,6 +139,12 @@ class Rules:
     all_text: bool = False
     largest: int = 5_000_000
     strip_notebooks: bool = True
+    archives: bool = False
+    """What is in zip and tar files goes in too (`archives.py`)."""
+
+    def told(self) -> dict[str, Any]:
+        """For the manifest: what would have been packed."""
+        return {**asdict(self), "extensions": sorted(self.extensions)}
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,7 @@ class Decision:
     language: str | None = None
     licence_kind: licences.Kind | None = None
     target: bytes | None = None
-    """Where a symlink points, never followed."""
+    """Where a symlink points, never followed; None where that is too long to be a path."""
 
     @property
     def packed(self) -> bool:
@@ -160,7 +178,7 @@ class Decision:
 def decide(path: bytes, mode: int, data: bytes | None, size: int, rules: Rules) -> Decision:
     """What becomes of the file at `path` with git's `mode` and `size` bytes.
 
-    `data` may be None for a submodule and for a file of more than `rules.largest` bytes, which is never looked into;
+    `data` may be None for a submodule and for what has more than `rules.largest` bytes, which is never looked into;
     ValueError for any other. ValueError too for a mode that no file of a tree has.
     """
     language = LANGUAGES.get(extension(path))
@@ -168,7 +186,7 @@ def decide(path: bytes, mode: int, data: bytes | None, size: int, rules: Rules) 
     kept_out = _kept_out(path, mode, data, size, rules, licence_kind)
     found = kept_out or _decoded(data or b"")
     if isinstance(found, str):
-        target = data if found == "symlink" else None
+        target = data if found == "symlink" and size <= TARGET_LARGEST else None
         return Decision(found, language=language, licence_kind=licence_kind, target=target)
     text, charset, charset_from = found
     stripped = notebooks.strip(text) if rules.strip_notebooks and extension(path) == ".ipynb" else None
@@ -233,7 +251,7 @@ def _kept_out(
     where = f"{shown(path)} (mode {mode:o})"
     if kind not in (stat.S_IFLNK, stat.S_IFREG):
         raise ValueError(f"{where}: not a file, symlink or submodule")
-    if data is None and (size <= rules.largest or kind == stat.S_IFLNK):
+    if data is None and size <= rules.largest:
         raise ValueError(f"{where}: its {size} bytes are needed to decide; only submodules and larger files go without")
     if kind == stat.S_IFLNK:
         return "symlink"

@@ -77,7 +77,9 @@ def kind(path: bytes) -> Kind | None:
 def spdx_id(path: bytes, text: bytes) -> str | None:
     """The SPDX expression that holds for this file, canonical in case; None where it is not certain (also where
     two lines of the head disagree, or an id is on no SPDX list)."""
-    found = {_CLOSING.sub("", line.decode("utf-8", "replace")).strip() for line in _LINE.findall(text[:_HEAD])}
+    head = text[:_HEAD]
+    lines = _LINE.findall(head) if b"SPDX-License-Identifier:" in head else ()
+    found = {_CLOSING.sub("", line.decode("utf-8", "replace")).strip() for line in lines}
     if found:
         return _expression(found.pop()) if len(found) == 1 else None
     if kind(path) != "licence":

@@ -24,12 +24,12 @@ FORMAT = "coevo genome manifest 1"
 PROOF = "coevo genome proof 1"
 
 FIELDS = frozenset({
-    "repo", "path", "mode", "reason", "git_id", "swhid", "size", "sha256", "charset", "stripped", "language",
+    "repo", "path", "within", "mode", "reason", "git_id", "swhid", "size", "sha256", "charset", "stripped", "language",
     "licence_kind", "license", "target", "offset", "length", "text_sha256", "leaf",
 })  # fmt: skip
 """Of a row. `path` and `target` as `files.shown` writes them, `mode` in octal, sizes and places in bytes; `offset` and
 `length` of the content as the pack has it, `text_sha256` of the text in it. `sha256` and `swhid` are of the blob; null
-for a submodule."""
+for a submodule. `within`: the archive that it stands in; null for a file of the tree."""
 
 Row = Mapping[str, Any]
 
@@ -84,6 +84,16 @@ def lines(header: Row, rows: Iterable[Row]) -> Iterator[bytes]:
     """The manifest's lines."""
     for record in (header, *rows):
         yield canonical(dict(record)) + b"\n"
+
+
+def header(file: Path) -> dict[str, Any] | None:
+    """The header alone; None where there is none, or a damaged one."""
+    try:
+        with file.open("rb") as stream:
+            record, problem = _record(stream.readline())
+    except OSError:
+        return None
+    return None if problem or _wrong_header(record) else record
 
 
 def read(file: Path) -> Manifest:

@@ -16,8 +16,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,9 @@ from filelock import FileLock
 
 from coevo_pipelines.genome.audit import LEGACY
 from coevo_pipelines.genome.git import TIMEOUT, Git, GitError, algorithm_of
+
+FOLDER = "genome/mirrors"
+"""Of a lake."""
 
 PROTOCOLS = ("https", "http", "git", "file")
 SSH = "ssh"
@@ -176,34 +178,19 @@ def fetch(
         except GitError as error:
             words = str(error).replace(url, public(url)).replace(address, public(address))
             if not path.exists():
-                raise GitError(f"{public(address)}: no mirror made: {words}", timed_out=error.timed_out) from None
+                raise GitError(
+                    f"{public(address)}: no mirror made: {words}", said=error.said, timed_out=error.timed_out
+                ) from None
             git = Git(path)
-            status: Status = "failed" if error.timed_out or not _GONE.search(error.said) else "gone"
+            status: Status = "gone" if is_gone(error) else "failed"
             mirror = Mirror(public(address), path, status, _head(git), git.resolve("HEAD"), error=words)
             _record(mirror, at, git.refs(HEADS, TAGS), depth)
             return mirror
 
 
-def fetch_all(
-    urls: Iterable[str],
-    folder: Path,
-    *,
-    at: datetime,
-    at_once: int = 4,
-    depth: int | None = None,
-    ssh: bool = False,
-    timeout: float = TIMEOUT,
-) -> list[Mirror | GitError | ValueError]:
-    """`fetch` of each, `at_once` at a time; in the order given, the error where one has no mirror."""
-
-    def one(url: str) -> Mirror | GitError | ValueError:
-        try:
-            return fetch(url, folder, at=at, depth=depth, ssh=ssh, timeout=timeout)
-        except (GitError, ValueError) as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        return list(pool.map(one, urls))
+def is_gone(error: GitError) -> bool:
+    """Whether the remote answered that there is nothing, or not for us; else it may be there tomorrow."""
+    return not error.timed_out and _GONE.search(error.said) is not None
 
 
 def seen(mirror: Path) -> Iterator[Seen]:
@@ -225,11 +212,10 @@ def seen(mirror: Path) -> Iterator[Seen]:
                 raise ValueError(f"{file} line {number}: not a line of a mirror's record ({error})") from error
 
 
-def seen_before(mirror: Path, end: datetime) -> Seen | None:
-    """What the last good fetch before `end` saw; None where there was none."""
-    return max(
-        (row for row in seen(mirror) if row.at < end and row.status == "fetched"), key=lambda row: row.at, default=None
-    )
+def first_seen(mirror: Path, start: datetime, end: datetime) -> Seen | None:
+    """What the first good fetch from `start` to `end` saw; None where there was none."""
+    good = (row for row in seen(mirror) if start <= row.at <= end and row.status == "fetched")
+    return min(good, key=lambda row: row.at, default=None)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import IO, NoReturn, Protocol
 
 from coevo_pipelines.genome.files import path_of, shown
 
@@ -50,6 +50,9 @@ _REPO_START = b"<|repo_start|>"
 _REPO_END = b"<|repo_end|>\n"
 _FILE_START = b"<|file_start|>"
 _FILE_END = b"\n<|file_end|>\n"
+
+INSIDE = b"!//"
+"""In a path: what follows is in the archive before it. `unpack` makes a folder `a.zip!` of it."""
 
 _TOKEN = re.compile(rb"<\|[A-Za-z0-9_]+\|>")
 _TO_ESCAPE = re.compile(rb"<(?=\\*\|[A-Za-z0-9_]+\|>)")
@@ -77,6 +80,8 @@ class Readable(Protocol):
 
 class Writable(Protocol):
     def write(self, data: bytes, /) -> object: ...
+    def seek(self, offset: int, /) -> object: ...
+    def truncate(self) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -119,9 +124,9 @@ def unescape(text: bytes) -> bytes:
 
 
 class PackWriter:
-    """Writes a pack to a buffered binary stream as it comes. `repo`, `file` as often as wanted, then `close`, which
-    leaves the stream open. ValueError for what could not be read back: an empty name or path, one with a NUL, one
-    that is there already, a file before the first repository."""
+    """Writes a pack to a buffered binary stream, empty so far, as it comes. `repo`, `file` as often as wanted, then
+    `close`, which leaves the stream open. ValueError for what could not be read back: an empty name or path, one with
+    a NUL, one that is there already, a file before the first repository."""
 
     def __init__(self, stream: Writable) -> None:
         self._stream = stream
@@ -133,15 +138,28 @@ class PackWriter:
         self._files = 0
         self._closed = False
         self._write(_HEADER)
+        self._begun = self._size, self._files, self._hash.copy()
 
     def repo(self, name: str) -> None:
         """End the repository before and begin this one."""
         self._end_repo()
         if not name or "\0" in name or name in self._repos:
             raise ValueError(f"repository {name!a}: a name must not be empty, hold a NUL or come twice in a pack")
+        self._begun = self._size, self._files, self._hash.copy()
         self._write(_REPO_START + _name_line(name) + b"\n")
         self._repos.add(name)
         self._repo = name
+
+    def drop(self) -> None:
+        """Take back the repository that was begun last, with its files: it turned out not to be fit."""
+        if self._repo is None:
+            raise ValueError("no repository was begun")
+        self._size, self._files, self._hash = self._begun
+        self._stream.seek(self._size)
+        self._stream.truncate()
+        self._repos.discard(self._repo)
+        self._repo = None
+        self._paths.clear()
 
     def file(self, path: bytes, text: bytes) -> Place:
         """Add a file; where its content stands."""
@@ -178,6 +196,12 @@ class PackWriter:
         self._stream.write(data)
         self._hash.update(data)
         self._size += len(data)
+
+
+def to_disk(stream: IO[bytes]) -> None:
+    """Not only to the system: what was written is there after a power cut."""
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def read(stream: Readable) -> Iterator[Packed]:
@@ -290,6 +314,7 @@ def parts(path: bytes, packed: Packed, windows: bool = os.name == "nt") -> tuple
     one, and git would run what it holds); on Windows also for what is not UTF-8, device names, and names that would
     be cut or mean a stream or a drive.
     """
+    path = path.replace(INSIDE, INSIDE[:-1], 1)
     whole = path.decode("utf-8", "surrogateescape") if windows else os.fsdecode(path)
     names = tuple(whole.split("/"))
     for name in names:

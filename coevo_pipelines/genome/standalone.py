@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from coevo_pipelines.genome import files, licences, manifest, mirrors, swhid, trees
-from coevo_pipelines.genome.asof import Commit, commit_at
+from coevo_pipelines.genome import files, manifest, mirrors
+from coevo_pipelines.genome.asof import commit_at
 from coevo_pipelines.genome.asof import read as read_commit
 from coevo_pipelines.genome.audit import Audit, audit
+from coevo_pipelines.genome.ecosystem import GenomeError, Source
 from coevo_pipelines.genome.git import TIMEOUT, Git, GitError, Objects, algorithm_of, git_folder, object_id
-from coevo_pipelines.genome.pack import Packed, PackError, PackWriter
+from coevo_pipelines.genome.pack import Packed, PackError, PackWriter, to_disk
 from coevo_pipelines.genome.pack import read as read_pack
 from coevo_pipelines.genome.pack import unpack as unpack_pack
+from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
 
 if TYPE_CHECKING:
     from datetime import date
-
-SUBMODULE = trees.SUBMODULE
-
-
-class GenomeError(ValueError):
-    """What was asked cannot be done with these repositories; the message names them and the way out."""
 
 
 class NothingToPack(GenomeError):
@@ -37,63 +33,15 @@ class NothingToPack(GenomeError):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A repository as it was named: NAME=PLACE, or a place alone."""
-
-    name: str
-    place: str
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The commit of a repository that goes into the genome; `tip`: what the remote's branch has, if that is known."""
-
-    name: str
-    git: Git
-    commit: Commit
-    tip: str | None
-    kept: tuple[mirrors.Kept, ...] = ()
-
-
-@dataclass(frozen=True)
 class Choice:
-    """How a commit is found: as of the end of a day (UTC), or the branch's tip. `shallow`: history may be cut off."""
+    """How a commit is found: as of the end of a day (UTC), or the branch's tip. `shallow`: history may be cut off.
+    `at_once`: how many remotes are asked at the same time."""
 
     on: date | None = None
     mirrors: Path | None = None
     shallow: bool = False
     timeout: float = TIMEOUT
-
-
-def source_of(text: str) -> Source:
-    """`NAME=PLACE` or a place: an address, or a local path. The name is by default the last two parts of an address,
-    and the folder's own name of a path. GenomeError for nothing."""
-    named = re.match(r"([A-Za-z0-9_.][A-Za-z0-9_./-]*)=(.+)", text)
-    if named and not Path(text).exists():
-        return Source(named[1], named[2])
-    if not text:
-        raise GenomeError("an empty name of a repository: give an address or a path")
-    if "://" in text and not text.startswith("file://"):
-        parts = [part for part in re.sub(r"^[a-z+]+://[^/]*", "", text).split("/") if part]
-        return Source("/".join(parts[-2:]).removesuffix(".git") or text, text)
-    return Source(Path(text.removeprefix("file://")).resolve().name.removesuffix(".git") or text, text)
-
-
-def in_order(sources: Iterable[Source], first: Sequence[str] = (), last: Sequence[str] = ()) -> list[Source]:
-    """The curriculum: those named first, the others by name, those named last. GenomeError for a name that comes
-    twice, or that an order names and no repository has."""
-    by_name: dict[str, Source] = {}
-    for source in sources:
-        if source.name in by_name:
-            raise GenomeError(
-                f"{source.place} and {by_name[source.name].place} are both called {source.name}: name one, NAME=PLACE"
-            )
-        by_name[source.name] = source
-    for name in (*first, *last):
-        if name not in by_name:
-            raise GenomeError(f"no repository is called {name}; there are {', '.join(sorted(by_name))}")
-    ends = set(first) | set(last)
-    return [by_name[name] for name in (*first, *sorted(by_name.keys() - ends), *(n for n in last if n not in first))]
+    at_once: int = 4
 
 
 def choose(source: Source, choice: Choice) -> Chosen:
@@ -132,6 +80,19 @@ def choose(source: Source, choice: Choice) -> Chosen:
     return Chosen(source.name, git, found, tip, kept)
 
 
+def choose_all(sources: Iterable[Source], choice: Choice) -> Iterator[tuple[Source, Chosen | GenomeError | GitError]]:
+    """`choose` of each, in the order given, `choice.at_once` at a time; the error where one cannot be had."""
+
+    def one(source: Source) -> tuple[Source, Chosen | GenomeError | GitError]:
+        try:
+            return source, choose(source, choice)
+        except (GenomeError, GitError) as error:
+            return source, error
+
+    with ThreadPoolExecutor(choice.at_once) as pool:
+        yield from pool.map(one, sources)
+
+
 def audited(chosen: Chosen, choice: Choice) -> Audit:
     """All four levels of the chosen commit."""
     past = choice.on is not None
@@ -158,57 +119,40 @@ def pack(
     with _beside(out) as new_pack, _beside(manifest.place(out)) as new_manifest:
         with new_pack.open("wb") as stream:
             writer = PackWriter(stream)
-            for source in sources:
-                try:
-                    chosen = choose(source, choice)
-                    found = audited(chosen, choice)
-                except (GenomeError, GitError) as error:
-                    left_out.append({"name": source.name, "why": str(error)})
-                    tell(f"{source.name}: left out: {error}")
-                    continue
-                if not found.passed:
-                    why = reason_of(found)
-                    left_out.append({"name": source.name, "why": why})
-                    tell(f"{source.name}: left out: {why}")
-                    continue
-                own = list(_packed(writer, chosen, found, rules))
-                rows += own
-                repositories.append(_about(chosen, found, own))
-                tell(f"{source.name}: {len(own):,} files, {repositories[-1]['packed']:,} packed")
+            for source, chosen in choose_all(sources, choice):
+                why = str(chosen)
+                if isinstance(chosen, Chosen):
+                    found, own = add(
+                        writer, chosen, rules,
+                        past=choice.on is not None, shallow=choice.shallow, timeout=choice.timeout,
+                    )  # fmt: skip
+                    if found.passed:
+                        rows += own
+                        repositories.append(about(chosen, found, own))
+                        tell(f"{source.name}: {len(own):,} files, {repositories[-1]['packed']:,} packed")
+                        continue
+                    why = reason_of(found.levels)
+                left_out.append({"name": source.name, "why": why})
+                tell(f"{source.name}: left out: {why}")
             if not repositories:
                 whys = "; ".join(f"{each['name']}: {each['why']}" for each in left_out) or "no repository was named"
                 raise NothingToPack(f"nothing to pack: {whys}")
             done = writer.close()
-            _to_disk(stream)
-        about = {
+            to_disk(stream)
+        told = {
             "as_of": None if choice.on is None else choice.on.isoformat(),
             "pack": {"size": done.size, "sha256": done.sha256, "files": done.files},
             "repositories": repositories,
             "left_out": left_out,
-            "rules": {
-                "extensions": sorted(rules.extensions), "all_text": rules.all_text, "largest": rules.largest,
-                "strip_notebooks": rules.strip_notebooks,
-            },
-        }  # fmt: skip
-        header = manifest.header_of(rows, about)
+            "rules": rules.told(),
+        }
+        header = manifest.header_of(rows, told)
         with new_manifest.open("wb") as stream:
             stream.writelines(manifest.lines(header, rows))
-            _to_disk(stream)
+            to_disk(stream)
         new_pack.replace(out)
         new_manifest.replace(manifest.place(out))
     return header
-
-
-def reason_of(found: Audit) -> str:
-    """The first thing that the audit has against a repository, in one line."""
-    for level in found.levels:
-        if level.status == "failed":
-            first = level.differences[0]
-            more = f" (and {len(level.differences) - 1:,} more)" if len(level.differences) > 1 else ""
-            where = f" at {first.path}" if first.path else ""
-            return f"audit level {level.level}: {first.object}{where}: {first.found}; expected {first.expected}{more}"
-    unrun = [str(level.level) for level in found.levels if level.status == "not_run"]
-    return f"audit level {', '.join(unrun)} could not run"
 
 
 def verify(out: Path) -> list[str]:
@@ -293,74 +237,6 @@ def _content(row: manifest.Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("git_id", "mode", "reason", "stripped", "charset"))
 
 
-def _packed(writer: PackWriter, chosen: Chosen, found: Audit, rules: files.Rules) -> Iterator[dict[str, Any]]:
-    """Write a repository's files; a row for each, packed or not."""
-    writer.repo(chosen.name)
-    with Objects(chosen.git) as objects:
-        entries = list(trees.entries(objects, found.tree))
-        wanted = [entry.oid for entry in entries if _is_read(entry, found, rules)]
-        blobs = objects.blobs(wanted)
-        for entry in entries:
-            data = next(blobs)[1] if _is_read(entry, found, rules) else None
-            content = found.contents.get(entry.oid)
-            size = content.size if content else 0
-            decision = files.decide(entry.path, entry.mode, data, size, rules)
-            place = writer.file(entry.path, decision.text) if decision.text is not None else None
-            if data is not None and (content is None or hashlib.sha256(data).hexdigest() != content.sha256):
-                raise GitError(f"{chosen.name}: {entry.oid} was changed while it was packed", oid=entry.oid)
-            yield manifest.sealed(
-                {
-                    "repo": chosen.name,
-                    "path": files.shown(entry.path),
-                    "mode": f"{entry.mode:06o}",
-                    "reason": decision.reason,
-                    "git_id": entry.oid,
-                    "swhid": _swhid(entry, data),
-                    "size": size,
-                    "sha256": content.sha256 if content else None,
-                    "charset": decision.charset,
-                    "stripped": decision.stripped,
-                    "language": decision.language,
-                    "licence_kind": decision.licence_kind,
-                    "license": licences.spdx_id(entry.path, decision.text) if decision.text is not None else None,
-                    "target": None if decision.target is None else files.shown(decision.target),
-                    "offset": place.offset if place else None,
-                    "length": place.length if place else None,
-                    "text_sha256": None if decision.text is None else hashlib.sha256(decision.text).hexdigest(),
-                }
-            )
-
-
-def _is_read(entry: trees.Entry, found: Audit, rules: files.Rules) -> bool:
-    content = found.contents.get(entry.oid)
-    return content is not None and (content.size <= rules.largest or entry.mode == trees.LINK)
-
-
-def _swhid(entry: trees.Entry, data: bytes | None) -> str | None:
-    """None for a submodule, and for a large file of a sha256 repository: its sha1 was not computed."""
-    if entry.mode == SUBMODULE:
-        return None
-    if len(entry.oid) == 40:
-        return swhid.from_git("blob", entry.oid)
-    return None if data is None else swhid.content(data)
-
-
-def _about(chosen: Chosen, found: Audit, rows: Sequence[manifest.Row]) -> dict[str, Any]:
-    commit = chosen.commit
-    return {
-        "name": chosen.name,
-        "commit": commit.oid,
-        "tree": found.tree,
-        "swhid": swhid.from_git("commit", commit.oid) if len(commit.oid) == 40 else None,
-        "committed_at": commit.committer.seconds if commit.committer else None,
-        "files": len(rows),
-        "packed": sum(row["offset"] is not None for row in rows),
-        "bytes": sum(row["size"] for row in rows),
-        "audit": {str(level.level): {"status": level.status, "checked": level.checked} for level in found.levels},
-        "kept": [f"{kept.ref} was {kept.old}: {kept.how}" for kept in chosen.kept],
-    }
-
-
 def _differs(packed: Packed, row: manifest.Row | None) -> str | None:
     if row is None:
         return "not a packed file of the manifest"
@@ -392,8 +268,3 @@ def _beside(out: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _to_disk(stream: IO[bytes]) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())

@@ -9,9 +9,8 @@ a few kB of trees that refer to each other can stand for any number of files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from coevo_pipelines.genome.git import Objects
@@ -24,8 +23,6 @@ FILES = frozenset({0o100644, 0o100755, 0o100664})
 MODES = FILES | {TREE, LINK, SUBMODULE}
 
 _MODE = re.compile(rb"[1-7][0-7]{4,5}\Z")
-_AHEAD = 64
-_HELD = 16 << 20
 
 
 class TreeError(ValueError):
@@ -103,23 +100,21 @@ def build(entries: Iterable[Entry]) -> bytes:
     )
 
 
-def entries(objects: Objects, tree: str, limits: Limits = LIMITS) -> Iterator[Entry]:
+def entries(inside: Callable[[str], list[Entry]], tree: str, limits: Limits = LIMITS) -> Iterator[Entry]:
     """Files, links and submodules under `tree`, in byte order of their full paths. An empty directory has none.
 
-    Raises TreeError on a malformed tree or at a limit, after the entries before it; GitError where an object is
-    missing or no tree.
+    `inside` gives the entries of a tree by its id. TreeError at a limit, after the entries before it.
     """
     met = 0
-    ahead = _Ahead(objects)
-    stack = [_Level(tree, read(objects, tree), b"")]
+    stack = [(b"", iter(inside(tree)))]
     while stack:
-        level = stack[-1]
-        entry = level.next()
+        prefix, rest = stack[-1]
+        entry = next(rest, None)
         if entry is None:
             stack.pop()
             continue
         met += 1
-        path = level.prefix + entry.path
+        path = prefix + entry.path
         if met > limits.entries:
             raise TreeError(tree, f"more than {limits.entries} entries", path)
         if len(path) > limits.path_bytes:
@@ -129,59 +124,16 @@ def entries(objects: Objects, tree: str, limits: Limits = LIMITS) -> Iterator[En
             continue
         if len(stack) >= limits.depth:
             raise TreeError(tree, f"more than {limits.depth} levels of directories", path)
-        stack.append(_Level(entry.oid, ahead.read(entry.oid, level.subtrees()), path + b"/"))
+        stack.append((path + b"/", iter(inside(entry.oid))))
 
 
-class _Level:
-    """A directory being walked, and where the walk is in it."""
-
-    def __init__(self, tree: str, data: bytes, prefix: bytes) -> None:
-        self.prefix = prefix
-        self._entries = parse(data, tree)
-        self._at = 0
-
-    def next(self) -> Entry | None:
-        if self._at == len(self._entries):
-            return None
-        self._at += 1
-        return self._entries[self._at - 1]
-
-    def subtrees(self) -> Iterator[str]:
-        """The one that `next` gave last, and those that come after it."""
-        rest = (self._entries[at] for at in range(self._at - 1, len(self._entries)))
-        return (entry.oid for entry in rest if entry.mode == TREE)
-
-
-class _Ahead:
-    """Trees read with those that a walk will ask for next, and held up to some MiB, as one may come many times."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self._held: dict[str, bytes] = {}
-        self._bytes = 0
-
-    def read(self, oid: str, coming: Iterator[str]) -> bytes:
-        if oid not in self._held:
-            if self._bytes > _HELD:
-                self._held.clear()
-                self._bytes = 0
-            for found, data in read_all(self._objects, dict.fromkeys(islice(coming, _AHEAD))):
-                self._bytes += len(data) - len(self._held.get(found, b""))
-                self._held[found] = data
-        return self._held[oid]
-
-
-def read(objects: Objects, tree: str) -> bytes:
-    """A tree object's bytes; TreeError where the id is something else's, GitError where it is missing."""
-    return next(data for _, data in read_all(objects, [tree]))
-
-
-def read_all(objects: Objects, trees: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """(id, bytes) of each tree, in the order asked; errors as in `read`."""
-    for oid, kind, data in objects.read_many(trees):
-        if kind != "tree":
-            raise TreeError(oid, f"is a {kind}, not a tree")
-        yield oid, data
+def read(objects: Objects, tree: str) -> list[Entry]:
+    """The entries of a tree object. TreeError where it is malformed or something else, GitError where it is
+    missing."""
+    kind, data = objects.read(tree)
+    if kind != "tree":
+        raise TreeError(tree, f"is a {kind}, not a tree")
+    return parse(data, tree)
 
 
 def _mode(text: bytes, tree: str, name: bytes) -> int:

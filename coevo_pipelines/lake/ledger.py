@@ -81,9 +81,12 @@ class Commit:
         return (self.sha256, self.schema, self.complete, self.observed_until, self.vintage, self.inputs, self.note)
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(record: dict[str, Any]) -> bytes:
     """Canonical JSON: sorted keys, no spaces, UTF-8."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _CANONICAL.encode(record).encode()
 
 
 def seal(commit: Commit) -> Commit:

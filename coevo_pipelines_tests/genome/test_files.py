@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from coevo_pipelines.genome.files import (
     DECLARABLE,
     DETECTABLE,
+    Decision,
     Reason,
     Rules,
     decide,
@@ -158,10 +159,16 @@ def test_size() -> None:
     assert decide(b"a.txt", FILE, b"x" * 5_000_000, 5_000_000, Rules()).packed
 
 
+def test_a_link_that_no_system_follows_has_no_target() -> None:
+    assert decide(b"a", LINK, b"x" * 4096, 4096, Rules()).target == b"x" * 4096
+    assert decide(b"a", LINK, b"x" * 4097, 4097, Rules()) == Decision("symlink")
+    assert decide(b"a", LINK, None, 6_000_000, Rules()) == Decision("symlink")
+
+
 def test_what_cannot_be_decided_is_an_error() -> None:
-    for mode, size in ((FILE, 5), (LINK, 6_000_000)):
+    for mode in (FILE, LINK):
         with pytest.raises(ValueError, match=r"a\.txt .*are needed"):
-            decide(b"a.txt", mode, None, size, Rules())
+            decide(b"a.txt", mode, None, 5, Rules())
     with pytest.raises(ValueError, match=r"a\.txt .mode 40000.: not a file"):
         decide(b"a.txt", 0o040000, b"", 0, Rules())
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +24,7 @@ import pytest
 from coevo_pipelines.genome import mirrors
 from coevo_pipelines.genome.audit import audit
 from coevo_pipelines.genome.git import Git, GitError
-from coevo_pipelines.genome.mirrors import Kept, Mirror, fetch, fetch_all, seen, seen_before
+from coevo_pipelines.genome.mirrors import Kept, Mirror, fetch, first_seen, is_gone, seen
 from coevo_pipelines_tests.genome.repositories import FIRST_DATE, blob, commit, commit_tree, git, make, tree
 
 NOW = datetime(2019, 3, 27, tzinfo=UTC)
@@ -187,8 +188,9 @@ def test_the_record(remote: Path, folder: Path) -> None:
     assert [json.loads(line)["refs"] is None for line in file.read_text().splitlines()] == [False, True, False]
     assert [row.depth for row in rows] == [3, None, None]
     assert [lost.old for lost in rows[2].kept] == [first]
-    assert seen_before(mirror.path, NOW) is None
-    found = seen_before(mirror.path, NOW + 2 * DAY)
+    assert first_seen(mirror.path, NOW + 3 * DAY, NOW + 9 * DAY) is None
+    assert first_seen(mirror.path, NOW - DAY, NOW - DAY) is None
+    found = first_seen(mirror.path, NOW + timedelta(seconds=1), NOW + 9 * DAY)
     assert found is not None
     assert (found.at, found.commit) == (NOW + DAY, first)
     file.write_bytes(b"nonsense\n" + file.read_bytes())
@@ -222,8 +224,6 @@ def test_the_record(remote: Path, folder: Path) -> None:
 def test_addresses_that_are_refused(folder: Path, url: str) -> None:
     with pytest.raises(ValueError, match=r"no address|not allowed|no host"):
         fetch(url, folder, at=NOW)
-    (answer,) = fetch_all([url], folder, at=NOW)
-    assert isinstance(answer, ValueError)
     assert not list(folder.glob("*")) if folder.exists() else True
 
 
@@ -383,13 +383,19 @@ def test_several_at_a_time(tmp_path: Path, folder: Path) -> None:
     for number in range(6):
         remote = make(tmp_path / "remote" / f"{number}.git")
         heads[str(remote)] = commit(remote, {b"a": b"%d" % number})
-    missing = str(tmp_path / "none")
-    urls = [*heads, missing, next(iter(heads))]  # one of them twice
-    found = fetch_all(urls, folder, at=NOW, at_once=4)
-    assert [answer.commit for answer in found if isinstance(answer, Mirror)] == [*heads.values(), heads[urls[0]]]
-    assert isinstance(found[6], GitError)
-    assert missing in str(found[6])
+    urls = [*heads, next(iter(heads))]  # one of them twice
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda url: fetch(url, folder, at=NOW), urls))
+    assert [mirror.commit for mirror in found] == [*heads.values(), heads[urls[0]]]
     assert len(list(folder.glob("*.git"))) == 6
+
+
+def test_what_is_gone_is_told_from_what_fails(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(GitError, match="none") as missing:
+        fetch(str(tmp_path / "none"), folder, at=NOW)
+    with pytest.raises(GitError) as refused:
+        fetch("http://127.0.0.1:1/x.git", folder, at=NOW)
+    assert (is_gone(missing.value), is_gone(refused.value)) == (True, False)
 
 
 @pytest.mark.parametrize("name", [b".git", b"..", b"/etc/passwd", b"a/../../b"])

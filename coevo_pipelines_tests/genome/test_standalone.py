@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from coevo_pipelines.genome import manifest, merkle, standalone
+from coevo_pipelines.genome import ecosystem, manifest, merkle, standalone
+from coevo_pipelines.genome.ecosystem import GenomeError, Source
 from coevo_pipelines.genome.files import Rules
-from coevo_pipelines.genome.standalone import Choice, GenomeError, NothingToPack, Source
+from coevo_pipelines.genome.standalone import Choice, NothingToPack
 from coevo_pipelines.lake.ledger import canonical
 from coevo_pipelines_tests.genome.repositories import FIRST_DATE, blob, commit, git, loose, make, put_loose
 
@@ -51,7 +52,7 @@ def repo(tmp_path: Path) -> Path:
 
 
 def packed(out: Path, *repos: Path, rules: Rules | None = None, on: date | None = None) -> manifest.Manifest:
-    sources = standalone.in_order(standalone.source_of(str(repo)) for repo in repos)
+    sources = ecosystem.in_order(ecosystem.source_of(str(repo)) for repo in repos)
     header = standalone.pack(sources, out, Choice(on=on), rules or Rules())
     found = manifest.read(manifest.place(out))
     assert found.header == header
@@ -253,14 +254,14 @@ def test_what_is_no_repository_is_named(tmp_path: Path, place: str) -> None:
 
 def test_names_and_their_order() -> None:
     given = ["https://github.com/ada/engine.git", "b=/x/y", "/x/z.git", "file:///x/a"]
-    sources = [standalone.source_of(text) for text in given]
+    sources = [ecosystem.source_of(text) for text in given]
     assert [source.name for source in sources] == ["ada/engine", "b", "z", "a"]
-    ordered = standalone.in_order(sources, first=["z"], last=["a"])
+    ordered = ecosystem.in_order(sources, first=["z"], last=["a"])
     assert [source.name for source in ordered] == ["z", "ada/engine", "b", "a"]
     with pytest.raises(GenomeError, match="NAME=PLACE"):
-        standalone.in_order([*sources, Source("a", "/other")])
+        ecosystem.in_order([*sources, Source("a", "/other")])
     with pytest.raises(GenomeError, match="no repository is called nobody"):
-        standalone.in_order(sources, first=["nobody"])
+        ecosystem.in_order(sources, first=["nobody"])
 
 
 def test_a_pack_that_cannot_be_written_leaves_the_old_one(repo: Path, tmp_path: Path) -> None:
@@ -269,7 +270,7 @@ def test_a_pack_that_cannot_be_written_leaves_the_old_one(repo: Path, tmp_path: 
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
 
     def fails() -> Iterator[Source]:
-        yield standalone.source_of(str(repo))
+        yield ecosystem.source_of(str(repo))
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -110,6 +112,10 @@ HARMLESS: dict[bytes, bytes | tuple[str, str]] = {
 }
 
 
+def walked(objects: Objects, tree: str, limits: Limits = trees.LIMITS) -> Iterator[Entry]:
+    return trees.entries(cache(partial(trees.read, objects)), tree, limits)
+
+
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
 def test_entries_are_gits_in_byte_order_of_full_paths(tmp_path: Path, algorithm: str) -> None:
     repo = make(tmp_path / "r.git", algorithm)
@@ -117,10 +123,10 @@ def test_entries_are_gits_in_byte_order_of_full_paths(tmp_path: Path, algorithm:
     files = HARMLESS | {b"link": ("120000", link), b"module": ("160000", module)}
     root = nested(repo, files)
     with Objects(repo) as objects:
-        found = list(trees.entries(objects, root))
+        found = list(walked(objects, root))
         assert [entry.path for entry in found] == sorted(files)
         assert [(f"{entry.mode:06o}", entry.oid, entry.path) for entry in found] == listed(repo, root)
-        assert object_id("tree", trees.build(trees.parse(trees.read(objects, root), root)), algorithm) == root
+        assert object_id("tree", trees.build(trees.read(objects, root)), algorithm) == root
 
 
 parts = st.lists(st.sampled_from([b"a", b"a.b", b"a0", b"b", b"a-"]), min_size=1, max_size=4)
@@ -132,16 +138,7 @@ def test_order_of_any_paths(tmp_path_factory: pytest.TempPathFactory, paths: set
     files = {path for path in paths if not any(other.startswith(path + b"/") for other in paths)}
     repo = make(tmp_path_factory.mktemp("order") / "r.git")
     with Objects(repo) as objects:
-        found = trees.entries(objects, nested(repo, dict.fromkeys(files, b"")))
-        assert [entry.path for entry in found] == sorted(files)
-
-
-def test_many_directories(tmp_path: Path) -> None:
-    """More subtrees than are read ahead at once, some of them twice."""
-    repo = make(tmp_path / "r.git")
-    files = {b"%03d/%d" % (top, sub): b"%d" % (top % 7) for top in range(200) for sub in range(2)}
-    with Objects(repo) as objects:
-        found = trees.entries(objects, nested(repo, files))
+        found = walked(objects, nested(repo, dict.fromkeys(files, b"")))
         assert [entry.path for entry in found] == sorted(files)
 
 
@@ -149,8 +146,8 @@ def test_an_empty_tree_and_an_empty_directory(tmp_path: Path) -> None:
     repo = make(tmp_path / "r.git")
     empty = tree(repo, [])
     with Objects(repo) as objects:
-        assert list(trees.entries(objects, empty)) == []
-        assert list(trees.entries(objects, tree(repo, [("40000", b"empty", empty)]))) == []
+        assert list(walked(objects, empty)) == []
+        assert list(walked(objects, tree(repo, [("40000", b"empty", empty)]))) == []
 
 
 @pytest.mark.parametrize("empty", [False, True])
@@ -162,7 +159,7 @@ def test_a_tree_bomb_stops_at_the_limit(tmp_path: Path, empty: bool) -> None:
         oid = tree(repo, [("40000", b"%d" % number, oid) for number in range(10)])
     started = time.monotonic()
     with Objects(repo) as objects, pytest.raises(TreeError, match="more than 100000 entries") as caught:
-        for _ in trees.entries(objects, oid, Limits(entries=100_000)):
+        for _ in walked(objects, oid, Limits(entries=100_000)):
             pass
     assert caught.value.tree == oid
     assert caught.value.path
@@ -172,11 +169,11 @@ def test_a_tree_bomb_stops_at_the_limit(tmp_path: Path, empty: bool) -> None:
 def test_a_tree_that_refers_to_one_subtree_many_times(tmp_path: Path) -> None:
     repo = make(tmp_path / "r.git")
     inner = tree(repo, [("100644", b"f", blob(repo, b"x"))])
-    oid = tree(repo, [("40000", b"%06d" % number, inner) for number in range(100_000)])
+    oid = tree(repo, [("40000", b"%06d" % number, inner) for number in range(20_000)])
     with Objects(repo) as objects:
-        assert sum(1 for _ in trees.entries(objects, oid)) == 100_000
+        assert sum(1 for _ in walked(objects, oid)) == 20_000
         with pytest.raises(TreeError, match="more than 1000 entries"):
-            list(trees.entries(objects, oid, Limits(entries=1000)))
+            list(walked(objects, oid, Limits(entries=1000)))
 
 
 def test_deep_trees(tmp_path: Path) -> None:
@@ -187,11 +184,11 @@ def test_deep_trees(tmp_path: Path) -> None:
     git(repo, "fast-import", "--quiet", stdin=stream + b"M 644 inline " + deep + b"\ndata 1\nx\n")
     root = git(repo, "rev-parse", "main^{tree}")
     with Objects(repo) as objects:
-        assert [entry.path for entry in trees.entries(objects, root, Limits(depth=3001))] == [deep]
+        assert [entry.path for entry in walked(objects, root, Limits(depth=3001))] == [deep]
         with pytest.raises(TreeError, match=f"tree {root} at .*more than 1000 levels"):
-            list(trees.entries(objects, root))
+            list(walked(objects, root))
         with pytest.raises(TreeError, match="path of more than 500 bytes"):
-            list(trees.entries(objects, root, Limits(path_bytes=500)))
+            list(walked(objects, root, Limits(path_bytes=500)))
 
 
 def test_hostile_subtrees_are_named(tmp_path: Path) -> None:
@@ -200,7 +197,7 @@ def test_hostile_subtrees_are_named(tmp_path: Path) -> None:
     evil = tree(repo, [("100644", b"../../outside", file)])
     root = tree(repo, [("100644", b"a", file), ("40000", b"b", evil)])
     with Objects(repo) as objects:
-        walk = trees.entries(objects, root)
+        walk = walked(objects, root)
         assert [entry.path for entry in islice(walk, 1)] == [b"a"]
         with pytest.raises(TreeError, match=evil):
             next(walk)
@@ -211,12 +208,12 @@ def test_what_is_no_tree_or_missing(tmp_path: Path) -> None:
     head = commit(repo, {b"a": b"a"})
     with Objects(repo) as objects:
         with pytest.raises(TreeError, match=f"{head}: is a commit, not a tree"):
-            list(trees.entries(objects, head))
+            list(walked(objects, head))
         lying = tree(repo, [("40000", b"d", blob(repo, b"x"))])
         with pytest.raises(TreeError, match="is a blob, not a tree"):
-            list(trees.entries(objects, lying))
+            list(walked(objects, lying))
         with pytest.raises(GitError, match=OID):
-            list(trees.entries(objects, tree(repo, [("40000", b"d", OID)])))
+            list(walked(objects, tree(repo, [("40000", b"d", OID)])))
         garbage = raw(repo, "tree", b"garbage")
         with pytest.raises(TreeError, match=garbage):
-            list(trees.entries(objects, garbage))
+            list(walked(objects, garbage))

@@ -209,6 +209,65 @@ def rewards(
     )
 
 
+@bench.command()
+def genome(
+    repos: Annotated[
+        list[Path], typer.Argument(help="Local git repositories; what HEAD stands for is packed.", show_default=False)
+    ],
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Runs of each; the median counts.")] = 3,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time audit and pack of repositories end to end, beside the packers that people know and that are on PATH.
+
+    Also beside the floor: every blob read through one `git cat-file --batch`, hashed twice and written. All take
+    turns, each in processes of its own, their start included; the peers get HEAD's files written out beforehand, in
+    one folder, in one call.
+
+    \b
+    Example:
+      coevo bench genome . ../other --repeat 1
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.genome import run
+    from coevo_pipelines.genome.git import Git
+    from coevo_pipelines.terminal import json_out, rows_table, say
+
+    for repo in repos:
+        if not repo.is_dir() or Git(repo).resolve("HEAD") is None:
+            raise UsageError(f"{repo}: there is no git repository with a commit")
+    with ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coevo_bench_")))
+        elif not folder.is_dir():
+            raise UsageError(f"--folder {folder}: there is no such folder")
+        measured = run(repos, folder, repeat, lambda line: say(f"  {line}", style="dim", error=True))
+    if as_json:
+        json_out([asdict(each) | {"seconds": each.seconds} for each in measured])
+        return
+    own = measured[0].seconds
+    rows_table(
+        ("who", "version", "seconds", "of ours", "peak MB", "MB written", "files"),
+        [
+            (
+                each.name,
+                each.version,
+                f"{each.seconds:.2f}",
+                f"{each.seconds / own:.2f} x" if own else "",
+                "" if each.peak_bytes is None else f"{each.peak_bytes / 1e6:.0f}",
+                f"{each.written_bytes / 1e6:.1f}",
+                "" if each.files is None else f"{each.files:,}",
+            )
+            for each in measured
+            if not each.failure
+        ],
+    )
+    for each in measured:
+        say(f"{each.name}: {each.failure or each.note}", style="yellow" if each.failure else "dim")
+
+
 def _show(measured: Iterable[Measured]) -> None:
     from coevo_pipelines.terminal import rows_table
 

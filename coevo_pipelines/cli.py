@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,11 @@ from coevo_pipelines.options import (
 )
 from coevo_pipelines.rewards.commands import rewards
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coevo_pipelines.settings import Settings
+
 app = typer.Typer(
     name="coevo",
     no_args_is_help=True,
@@ -40,7 +45,8 @@ app = typer.Typer(
 
     A day is scraped (scrapes), normalized (traces) and linked into one citation and lineage graph
     (citations), whose works and people get their scores (influence), by which pools are divided (rewards).
-    Every table is one Parquet file a day in the lake, and all of it one DuckDB file.
+    The ecosystem's repositories become one text with a proof for every byte (genome). Every table is one
+    Parquet file a day in the lake, and all of it one DuckDB file.
 
     \b
     Try, offline, on the bundled sample:
@@ -138,7 +144,7 @@ def run(
     incomplete = [
         commit
         for table in snapshot.index.tables
-        if table.startswith("scrapes.")
+        if table.startswith("scrapes.") or table == "genome.ecosystem"
         for commit in snapshot.index.partitions(table)
         if not commit.complete and first <= commit.day <= last
     ]
@@ -164,7 +170,8 @@ def run(
 def verify(
     lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
-    """Recompute every sha256, the ledger's chain, the schemas and the inputs of every commit; replay the reward ledger.
+    """Recompute every sha256, the ledger's chain, the schemas and the inputs of every commit; replay the reward ledger;
+    audit the genome's mirrors and recompute its packs.
 
     Exit code 0 when everything agrees; 1 after naming what differs (table, date, file, expected, found).
     """
@@ -174,13 +181,16 @@ def verify(
     from coevo_pipelines.rewards.ledger import RewardLedger
     from coevo_pipelines.terminal import bar, json_out, say
 
-    root = existing_lake(settings_of(lake, source))
+    settings = settings_of(lake, source)
+    root = existing_lake(settings)
     with bar("verifying", quiet=as_json) as advance:
         report = check(root, advance)
     money = RewardLedger(root)
-    findings = [*map(str, report.findings), *money.findings()]
+    in_money = money.findings()
+    genome, packs, mirrors = _wrong_genome(root, settings)
+    findings = [*map(str, report.findings), *in_money, *genome]
     if as_json:
-        json_out(asdict(report) | {"reward_ledger": findings[len(report.findings) :]})
+        json_out(asdict(report) | {"reward_ledger": in_money, "genome": genome})
     elif findings:
         for finding in findings[:20]:
             say(finding, style="red", error=True)
@@ -190,8 +200,28 @@ def verify(
         size = f"{report.bytes / 1e6:,.1f} MB"
         say(f"verified: {report.partitions:,} partitions, {report.commits:,} commits, {size}: all agree")
         say(f"          {len(money.entries()):,} entries of the reward ledger: all add up")
+        say(f"          {packs:,} packs of the genome agree, {mirrors:,} mirrors pass the audit")
     if findings:
         raise typer.Exit(1)
+
+
+def _wrong_genome(root: Path, settings: Settings) -> tuple[list[str], int, int]:
+    """What is wrong with packs and mirrors; how many of each there are. Mirrors: those of the newest day."""
+    from coevo_pipelines.genome.mirrors import FOLDER
+    from coevo_pipelines.genome.verify import wrong_mirrors, wrong_packs
+    from coevo_pipelines.lake.store import Lake
+
+    snapshot = Lake(root).snapshot()
+    days = [commit.day for commit in snapshot.index.partitions("genome.manifest")]
+    if not days:
+        return [], 0, 0
+    made = snapshot.scan("genome.manifest", upto=days[-1]).collect().to_dicts()
+    chosen = snapshot.scan("genome.repositories", on=days[-1]).select("repo", "commit").drop_nulls()
+    asked = snapshot.scan("genome.ecosystem", on=days[-1]).select("repo", "mirror", tip="commit")
+    mirrored = chosen.join(asked, on="repo").collect().to_dicts()
+    shallow = settings.genome.depth is not None
+    found = [*wrong_packs(root, made), *wrong_mirrors(root / FOLDER, mirrored, shallow=shallow)]
+    return found, len({row["pack"] for row in made}), len(mirrored)
 
 
 @app.command()

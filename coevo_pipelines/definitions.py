@@ -3,9 +3,11 @@
 import dagster as dg
 
 from coevo_pipelines.citations.assets import citation_assets
+from coevo_pipelines.genome.assets import genome_assets
 from coevo_pipelines.influence.assets import influence_assets
 from coevo_pipelines.lake.assets import catalog_asset
 from coevo_pipelines.orchestration.jobs import daily_schedule, daily_snapshot
+from coevo_pipelines.report.assets import report_assets
 from coevo_pipelines.rewards.assets import reward_assets
 from coevo_pipelines.scrapes.assets import scrape_assets
 from coevo_pipelines.settings import Settings, load_settings
@@ -22,6 +24,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             citation_assets(settings),
             influence_assets(settings),
             reward_assets(settings),
+            *genome_assets(settings),
+            *report_assets(settings),
             catalog_asset(settings),
         ],
         jobs=[job],

@@ -163,7 +163,9 @@ def show_outcome(
     if outcome.success and not incomplete:
         say(f"Done: {settings.lake_root}", style="bold green")
         catalog = settings.lake_root / CATALOG
-        _next_steps(_asked(catalog, MOST_INFLUENTIAL), _asked(catalog, MOST_PAID))
+        _next_steps(
+            settings.lake_root / "report" / "genome.html", _asked(catalog, MOST_INFLUENTIAL), _asked(catalog, MOST_PAID)
+        )
 
 
 def _in_words(catalog: Path) -> Iterator[str]:
@@ -202,6 +204,13 @@ def _in_words(catalog: Path) -> Iterator[str]:
             FROM rewards.rounds r WHERE r.is_paid AND r.date = (SELECT max(date) FROM rewards.rounds)
             ORDER BY r.round"""
         ).fetchall()
+        grown = connection.execute(
+            """SELECT m.date, m.repositories, m.packed, m.text_bytes, m.root,
+                (SELECT count(*) FROM genome.changes c WHERE c.date = m.date),
+                (SELECT list(repo || ' (' || why || ')' ORDER BY place) FROM genome.repositories r
+                 WHERE r.date = m.date AND r.status = 'left_out')
+            FROM genome.manifest m ORDER BY m.date DESC LIMIT 1"""
+        ).fetchall()
     if not kinds:
         return
     plural = {"repository": "repositories"}
@@ -223,6 +232,12 @@ def _in_words(catalog: Path) -> Iterator[str]:
         yield (
             f"Round {name} divided {money(budget, decimals, currency)} among the people behind the works: {receipts} "
             f"for {people} whom the register knows, {escrow} waits in escrow to be claimed, {reserve} is in reserve."
+        )
+    for day, repositories, files, size, root, changed, left_out in grown:
+        yield (
+            f"The genome of {day}: {repositories} repositories, {files:,} files, {size / 1e3:,.1f} kB of text, "
+            f"{changed:,} files changed on the day; root {root[:16]}…"
+            + (f" Left out: {'; '.join(left_out)}." if left_out else "")
         )
     if chambers[0]:
         yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."
@@ -254,16 +269,17 @@ def _asked(catalog: Path, question: str) -> list[str]:
         return [str(row[0]) for row in connection.execute(question).fetchall()]
 
 
-def _next_steps(leading: Sequence[str], payees: Sequence[str]) -> None:
+def _next_steps(page: Path, leading: Sequence[str], payees: Sequence[str]) -> None:
     started_as = Path(sys.argv[0]).absolute()
     coevo = "coevo"
-    if shutil.which(coevo) is None and started_as.name == coevo and started_as.is_relative_to(Path.cwd()):
-        coevo = str(started_as.relative_to(Path.cwd()))
+    if shutil.which(coevo) is None and started_as.name == coevo:
+        coevo = _from_here(started_as)
     question = "FROM influence.people ORDER BY date DESC, inflow DESC LIMIT 5"
     steps = (
         (f'{coevo} query "{question}"', "who is behind what is used"),
         *((f"{coevo} influence explain {work}", "why that work's influence is what it is") for work in leading),
         *((f"{coevo} rewards explain {person}", "why that person gets what it gets") for person in payees),
+        (f"open {_from_here(page)}", "how the genome of repositories grew, and what changed in it"),
         (f"{coevo} verify", "recompute every hash, from the graph down to the raw bytes"),
         ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),
     )
@@ -271,6 +287,10 @@ def _next_steps(leading: Sequence[str], payees: Sequence[str]) -> None:
     for command, why in steps:
         say(f"  {command}")
         say(f"      {why}", style="dim")
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def rows_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

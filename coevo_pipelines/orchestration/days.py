@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -31,10 +31,14 @@ SCHEMA_CHECK = "schema"
 
 @dataclass(frozen=True)
 class Result:
-    """A day's frame of one table, and the numbers that a person would look for."""
+    """A day's frame of one table, and the numbers that a person would look for. What was asked of the world for it,
+    not of the lake, says itself when it was seen last and whether all of it came."""
 
     frame: pl.DataFrame
     metadata: Mapping[str, Any]
+    complete: bool = True
+    observed_until: datetime | None = None
+    note: str = ""
 
 
 Compute = Callable[[date, Snapshot], Mapping[str, Result]]
@@ -136,8 +140,9 @@ def compute_and_commit(
                     day,
                     results[table].frame,
                     inputs=snapshot.inputs,
-                    observed_until=snapshot.observed_until(),
-                    complete=snapshot.complete(),
+                    observed_until=_latest(snapshot.observed_until(), results[table].observed_until),
+                    complete=snapshot.complete() and results[table].complete,
+                    note=results[table].note,
                 )
                 for table in tables
             }
@@ -146,6 +151,10 @@ def compute_and_commit(
                 raise
             log.info("%s; computing it again", stale)
     raise AssertionError("unreachable")
+
+
+def _latest(*moments: datetime | None) -> datetime | None:
+    return max((moment for moment in moments if moment), default=None)
 
 
 def stale_days(lake: Lake, tables: Sequence[str]) -> list[date]:

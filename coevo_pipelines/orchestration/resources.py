@@ -11,6 +11,9 @@ from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from coevo_pipelines.genome.ecosystem import Listed
     from coevo_pipelines.scrapes.session import Endpoint
 
 
@@ -39,3 +42,23 @@ def endpoint(name: str, day: date, settings: Settings) -> Iterator[Endpoint]:
     with serve(day) as root:
         # The sample's clock stands still, so that the same day always gives the same bytes.
         yield Endpoint(f"{root}/{name}", f"sample://{name}", lambda: answer_time(day))
+
+
+@contextmanager
+def remotes(settings: Settings, day: date) -> Iterator[tuple[Sequence[Listed], Callable[[], datetime]]]:
+    """The repositories that the settings name, or the sample's made on the spot; and the clock that goes on record."""
+    from coevo_pipelines.genome.ecosystem import Listed, source_of
+
+    named = settings.genome.repositories
+    own = [Listed(source_of(text), "settings") for text in named or ()]
+    if settings.source == "live":
+        yield own, lambda: datetime.now(UTC)
+        return
+    from coevo_pipelines.sample import remotes as sample
+    from coevo_pipelines.sample.server import answer_time
+
+    if named is not None:
+        yield own, lambda: answer_time(day)
+        return
+    with sample.remotes() as made:
+        yield made, lambda: answer_time(day)

@@ -1,0 +1,212 @@
+"""The packs of a lake, one folder each, named by what is in it: `genome/packs/<16 hex digits>/genome.txt`.
+
+A day names its pack; days on which nothing changed name the same. A new pack takes over from an old one whatever
+repository stands there at the same commit by the same rules, after checking its hashes: only what changed is read
+from git and audited again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from coevo_pipelines.genome import files, manifest
+from coevo_pipelines.genome.audit import Level, commit_level
+from coevo_pipelines.genome.git import TIMEOUT
+from coevo_pipelines.genome.pack import PackError, PackWriter, to_disk, unescape
+from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
+from coevo_pipelines.lake.ledger import sync_folder
+
+log = logging.getLogger(__name__)
+
+FOLDER = "genome/packs"
+"""Of a lake."""
+
+NAME = "genome.txt"
+TEMPORARY = ".new-"
+OLD = 86_400.0
+"""Seconds after which a draft that nobody finished is removed."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A finished pack and its manifest. ManifestError where that is damaged."""
+
+    file: Path
+    header: Mapping[str, Any]
+
+    @cached_property
+    def rows(self) -> tuple[manifest.Row, ...]:
+        return manifest.read(manifest.place(self.file)).rows
+
+    @cached_property
+    def by_repo(self) -> Mapping[str, list[manifest.Row]]:
+        found: dict[str, list[manifest.Row]] = {}
+        for row in self.rows:
+            found.setdefault(row["repo"], []).append(row)
+        return found
+
+    def texts(self, rows: Sequence[manifest.Row]) -> Iterator[bytes | None]:
+        """The text of each row; None for those that are only listed. PackError where one is not what its hash says."""
+        with self.file.open("rb") as stream:
+            for row in rows:
+                yield None if row["offset"] is None else _text(stream, row)
+
+
+def make(
+    folder: Path, chosen: Sequence[Chosen], rules: files.Rules, *, shallow: bool = False, timeout: float = TIMEOUT
+) -> tuple[Pack | None, dict[str, tuple[Level, ...]]]:
+    """The pack of these commits, in their order, and what the audit of each says; None when none passed.
+
+    All are audited as of a past day, on the line of their `tip`. What an old pack has is not read from git again: of
+    it only level 1 is new.
+    """
+    levels: dict[str, tuple[Level, ...]] = {}
+    taken: dict[str, Pack] = {}
+    known = before(folder, rules)
+    for each in chosen:
+        pack = known.get((each.name, each.commit.oid))
+        if pack and (first := commit_level(each.git, each.commit.oid, each.tip, past=True)).status == "passed":
+            taken[each.name] = pack
+            levels[each.name] = (first, *_levels(_entry(pack, each.name))[1:])
+    if chosen and taken.keys() == {each.name for each in chosen}:
+        pack = taken[chosen[0].name]
+        if [each["name"] for each in pack.header["repositories"]] == [each.name for each in chosen]:
+            return pack, levels
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+    try:
+        header = _write(draft / NAME, chosen, taken, levels, rules, shallow, timeout)
+        return (_keep(draft, folder, header) if header else None), levels
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def discard(pack: Pack) -> None:
+    """Move a damaged pack out of the way; it is removed a day later."""
+    pack.file.parent.rename(pack.file.parent.with_name(f"{TEMPORARY}{uuid.uuid4().hex}"))
+
+
+def before(folder: Path, rules: files.Rules) -> dict[tuple[str, str], Pack]:
+    """For each (repository, commit) that stands in a pack made by the same rules, the newest such pack."""
+    found: dict[tuple[str, str], Pack] = {}
+    made = sorted(folder.glob(f"[0-9a-f]*/{NAME}"), key=lambda file: (file.stat().st_mtime_ns, file), reverse=True)
+    for file in made:
+        header = manifest.header(manifest.place(file))
+        if header is None or header["rules"] != rules.told():
+            continue
+        pack = Pack(file, header)
+        for each in header["repositories"]:
+            found.setdefault((each["name"], each["commit"]), pack)
+    return found
+
+
+def _write(
+    file: Path,
+    chosen: Sequence[Chosen],
+    taken: Mapping[str, Pack],
+    levels: dict[str, tuple[Level, ...]],
+    rules: files.Rules,
+    shallow: bool,
+    timeout: float,
+) -> dict[str, Any] | None:
+    """Write pack and manifest; the header, or None when no repository passed. What is found out goes into `levels`."""
+    rows: list[dict[str, Any]] = []
+    repositories: list[Mapping[str, Any]] = []
+    with file.open("w+b") as stream:
+        writer = PackWriter(stream)
+        for each in chosen:
+            if each.name in taken:
+                try:
+                    rows += _copied(writer, each.name, taken[each.name])
+                    repositories.append(_entry(taken[each.name], each.name))
+                    continue
+                except (PackError, manifest.ManifestError) as error:
+                    log.warning("genome: %s is packed again, as the old pack is damaged: %s", each.name, error)
+                    writer.drop()
+            found, own = add(writer, each, rules, past=True, shallow=shallow, timeout=timeout)
+            levels[each.name] = found.levels
+            if found.passed:
+                rows += own
+                repositories.append(about(each, found, own))
+            log.info("genome: %s: %s", each.name, f"{len(own):,} files" if found.passed else reason_of(found.levels))
+        if not repositories:
+            return None
+        done = writer.close()
+        to_disk(stream)
+    told = {
+        "as_of": None,
+        "pack": {"size": done.size, "sha256": done.sha256, "files": done.files},
+        "repositories": repositories,
+        "left_out": [],
+        "rules": rules.told(),
+    }
+    header = manifest.header_of(rows, told)
+    with manifest.place(file).open("wb") as stream:
+        stream.writelines(manifest.lines(header, rows))
+        to_disk(stream)
+    return header
+
+
+def _copied(writer: PackWriter, name: str, pack: Pack) -> list[dict[str, Any]]:
+    """Write a repository as an old pack has it; its rows, at their new places."""
+    rows = []
+    writer.repo(name)
+    own = pack.by_repo[name]
+    for row, text in zip(own, pack.texts(own), strict=True):
+        changed = {each: value for each, value in row.items() if each != "leaf"}
+        if text is not None:
+            place = writer.file(files.path_of(row["path"]), text)
+            changed |= {"offset": place.offset, "length": place.length}
+        rows.append(manifest.sealed(changed))
+    return rows
+
+
+def _keep(draft: Path, folder: Path, header: Mapping[str, Any]) -> Pack:
+    """Move a finished pack to its place; one that is there already and whole stays."""
+    target = folder / header["hash"][:16]
+    if target.exists() and not _is_whole(target / NAME, header):
+        discard(Pack(target / NAME, header))
+    try:
+        draft.rename(target)
+        sync_folder(folder)
+    except OSError:
+        if not _is_whole(target / NAME, header):  # else another run made the same one
+            raise
+    for left in folder.glob(f"{TEMPORARY}*"):
+        if left != draft and left.stat().st_mtime < time.time() - OLD:
+            shutil.rmtree(left, ignore_errors=True)
+    return Pack(target / NAME, header)
+
+
+def _is_whole(file: Path, header: Mapping[str, Any]) -> bool:
+    if manifest.header(manifest.place(file)) != header or not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == str(header["pack"]["sha256"])
+
+
+def _entry(pack: Pack, name: str) -> Mapping[str, Any]:
+    return next(each for each in pack.header["repositories"] if each["name"] == name)
+
+
+def _levels(entry: Mapping[str, Any]) -> tuple[Level, ...]:
+    told = sorted(entry["audit"].items())
+    return tuple(Level(int(number), level["status"], level["checked"]) for number, level in told)
+
+
+def _text(stream: IO[bytes], row: manifest.Row) -> bytes:
+    stream.seek(row["offset"])
+    text = unescape(stream.read(row["length"]))
+    if hashlib.sha256(text).hexdigest() != row["text_sha256"]:
+        raise PackError(row["offset"], f"{row['repo']}: {row['path']}: the content was changed")
+    return text

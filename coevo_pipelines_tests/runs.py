@@ -32,6 +32,6 @@ def command(*arguments: str) -> list[str]:
 
 def derived_digests(lake: Path) -> dict[str, str]:
     """sha256 by path of every derived Parquet file."""
-    stages = ("traces", "citations", "influence", "rewards")
+    stages = ("traces", "citations", "influence", "rewards", "genome")
     files = [path for stage in stages for path in sorted((lake / stage).rglob("part.parquet"))]
     return {str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

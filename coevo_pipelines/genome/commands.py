@@ -49,6 +49,7 @@ def pack(
     all_text: Annotated[bool, typer.Option("--all-text", help="Every text file, whatever its extension.")] = False,
     largest: Annotated[int, typer.Option("--largest", help="Bytes; larger files are only listed.", min=0)] = 5_000_000,
     outputs: Annotated[bool, typer.Option("--outputs", help="Keep the outputs of notebooks.")] = False,
+    archives: Annotated[bool, typer.Option("--archives", help="Also what is in zip and tar files.")] = False,
     mirrors: MirrorsOption = DEFAULT_MIRRORS,
     shallow: ShallowOption = False,
     as_json: JsonOption = False,
@@ -69,7 +70,7 @@ def pack(
     from coevo_pipelines.terminal import json_out, say
 
     _writable(out)
-    rules = Rules(all_text=all_text, largest=largest, strip_notebooks=not outputs)
+    rules = Rules(all_text=all_text, largest=largest, strip_notebooks=not outputs, archives=archives)
     sources = ecosystem.in_order(map(ecosystem.source_of, repos), first or (), last or ())
 
     def tell(line: str) -> None:
@@ -252,6 +253,7 @@ def unpack(
 def diff(
     before: PackArgument,
     after: PackArgument,
+    text: Annotated[bool, typer.Option("--text", help="Show what changed inside the files, too.")] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -261,15 +263,18 @@ def diff(
     from coevo_pipelines.genome import manifest, standalone
     from coevo_pipelines.terminal import json_out, say
 
-    _is_there(manifest.place(before), manifest.place(after))
+    _is_there(manifest.place(before), manifest.place(after), *((before, after) if text else ()))
     found = list(standalone.changes(*(manifest.read(manifest.place(each)) for each in (before, after))))
+    diffs = standalone.diffs(before, after, found) if text else {}
     if as_json:
-        json_out([asdict(change) for change in found])
+        json_out([asdict(change) | ({"diff": diffs[change]} if text else {}) for change in found])
         return
     marks = {"added": "+", "removed": "-", "changed": "~"}
     for change in found:
         sizes = " -> ".join(f"{size:,}" for size in (change.before, change.after) if size is not None)
         say(f"{marks[change.what]} {change.repo}: {change.path}  {sizes} bytes")
+        if body := diffs.get(change):
+            typer.echo(body)
     counts = ", ".join(f"{sum(change.what == what for change in found):,} {what}" for what in marks)
     say(counts if found else "no file differs")
 

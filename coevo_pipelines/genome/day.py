@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,16 +15,12 @@ from coevo_pipelines.genome.audit import Level
 from coevo_pipelines.genome.ecosystem import curriculum
 from coevo_pipelines.genome.files import Rules
 from coevo_pipelines.genome.git import TIMEOUT, Git, GitError
-from coevo_pipelines.genome.manifest import ManifestError
-from coevo_pipelines.genome.pack import PackError
 from coevo_pipelines.genome.packing import Chosen, reason_of, told
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.ledger import canonical, file_sha256
 
 if TYPE_CHECKING:
     import polars as pl
-
-log = logging.getLogger(__name__)
 
 TABLES = ("genome.repositories", "genome.audits", "genome.files", "genome.manifest")
 MOST_DIFFERENCES = 20
@@ -111,16 +106,7 @@ def _packed(
     known: Known, chosen: Sequence[Chosen]
 ) -> tuple[packs.Pack | None, dict[str, tuple[Level, ...]], pl.DataFrame]:
     """The pack, the audits, and the rows of `genome.files` with their texts out of the pack."""
-    options: dict[str, Any] = {"shallow": known.shallow, "timeout": known.timeout}
-    pack, levels = packs.make(known.packs, chosen, known.rules, **options)
-    if pack is None:
-        return None, levels, schemas.table("genome.files").empty()
-    try:
-        return pack, levels, _files(pack, known.tokenizer)
-    except (PackError, ManifestError, OSError) as error:
-        log.warning("genome: the pack is made again, as the old one is damaged: %s", error)
-        packs.discard(pack)
-    pack, levels = packs.make(known.packs, chosen, known.rules, **options)
+    pack, levels = packs.make(known.packs, chosen, known.rules, shallow=known.shallow, timeout=known.timeout)
     return pack, levels, schemas.table("genome.files").empty() if pack is None else _files(pack, known.tokenizer)
 
 
@@ -179,7 +165,7 @@ def _repository(
 def _moment(commit: Commit | None) -> datetime | None:
     try:
         return commit.committer.when if commit and commit.committer else None
-    except (OverflowError, ValueError):  # a year that no calendar has: a clock that was set by hand
+    except (OverflowError, ValueError, OSError):  # a year that no calendar has: a clock that was set by hand
         return None
 
 

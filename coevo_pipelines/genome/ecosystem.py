@@ -6,14 +6,17 @@ addresses on well-known hosts are taken from it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from coevo_pipelines.genome.files import shown
+from coevo_pipelines.genome.mirrors import public
 from coevo_pipelines.traces import identifiers
 
 if TYPE_CHECKING:
@@ -24,11 +27,30 @@ By = Literal["settings", "readme", "owner", "topic", "works"]
 GITHUB = "https://github.com"
 README = re.compile(rb"readme(?:\.(?:md|markdown|rst|txt|org|adoc|html))?\Z", re.IGNORECASE)
 """Of a file at the root whose links are followed."""
-_HOSTED = re.compile(
-    r"https?://(?:www\.)?(gitlab\.com|codeberg\.org|bitbucket\.org)/([A-Za-z0-9][\w.-]*/[\w.-]*\w)", re.ASCII
+_ANY_CASE = frozenset({"github.com", "gitlab.com", "codeberg.org", "bitbucket.org"})
+"""Well-known hosts; all of them find a repository whatever the case of its path."""
+_LINK = re.compile(
+    rf"(?<![\w.-])(?:www\.|raw\.)?({'|'.join(map(re.escape, sorted(_ANY_CASE)))})(?::(?:22|443)/|[/:])"
+    r"((?:[\w.-]{1,255}/){1,20}[\w.-]{1,255})",
+    re.ASCII | re.IGNORECASE,
 )
+_PART = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
+_PAGES = frozenset({
+    "account", "api", "assets", "dashboard", "explore", "groups", "help", "product", "projects", "search", "snippets",
+    "user", "users",
+})  # fmt: skip
+"""First parts of a path on GitLab, Codeberg and Bitbucket that are no account."""
+_INNER_PAGES = frozenset({
+    "-", "activity", "badges", "blame", "blob", "builds", "commit", "commits", "compare", "edit", "environments",
+    "files", "find_file", "issues", "jobs", "labels", "merge_requests", "milestones", "new", "pipelines", "raw",
+    "refs", "releases", "tags", "tree", "uploads", "wikis",
+})  # fmt: skip
+"""What follows a project in addresses of GitLab, where groups nest: the names reserved for its pages
+(docs.gitlab.com, "Reserved project and group names"), and those of its pages before they moved behind `/-/`."""
 _NAMED = re.compile(r"([A-Za-z0-9_.][A-Za-z0-9_./-]*)=(.+)")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SHORT = re.compile(r"(?:[^/@:]+@)?([^/\\@:]{2,}):(?!:)(.+)")
+"""ssh's `user@host:path`."""
 
 
 class GenomeError(ValueError):
@@ -56,16 +78,18 @@ class Listed:
 
 def source_of(text: str) -> Source:
     """`NAME=PLACE` or a place: an address, or a local path. The name is by default the last two parts of an address,
-    and the folder's own name of a path. GenomeError for nothing."""
+    and the folder's own name of a path. GenomeError for nothing, and for an address that is none."""
     named = _NAMED.match(text)
-    if named and not Path(text).exists():
-        return Source(named[1], named[2])
-    if not text:
+    name, place = (named[1], named[2]) if named and not Path(text).exists() else (None, text)
+    if not place:
         raise GenomeError("an empty name of a repository: give an address or a path")
-    if "://" in text and not text.startswith("file://"):
-        parts = [part for part in _SCHEME.sub("", text).split("/") if part]
-        return Source("/".join(parts[-2:]).removesuffix(".git") or text, text)
-    return Source(Path(text.removeprefix("file://")).resolve().name.removesuffix(".git") or text, text)
+    try:
+        host, path = _host_and_path(place)
+    except ValueError:
+        shorn = re.sub("//[^/]*@", "//", place)  # not the reason: it may quote a password
+        raise GenomeError(f"{shorn!r} cannot be read as an address or a path: name another") from None
+    own = "/".join(path.split("/")[-2:]) if host else Path(path).name.removesuffix(".git")
+    return Source(name or shown(os.fsencode(own or host or place)), place)
 
 
 def in_order(sources: Iterable[Source], first: Sequence[str] = (), last: Sequence[str] = ()) -> list[Source]:
@@ -75,7 +99,8 @@ def in_order(sources: Iterable[Source], first: Sequence[str] = (), last: Sequenc
     for source in sources:
         if source.name in by_name:
             raise GenomeError(
-                f"{source.place} and {by_name[source.name].place} are both called {source.name}: name one, NAME=PLACE"
+                f"{public(source.place)} and {public(by_name[source.name].place)} are both called {source.name}: "
+                "name one, NAME=PLACE"
             )
         by_name[source.name] = source
     for name in (*first, *last):
@@ -95,13 +120,16 @@ def curriculum(names: Iterable[str], first: Sequence[str], last: Sequence[str]) 
 
 def linked(readme: str, place: str) -> Iterator[Listed]:
     """The repositories that a README links to, in its order; `place`: the repository whose README it is."""
-    for _, identifier in identifiers.in_text(readme):
-        kind, _, name = identifier.partition(":")
-        if kind == "github":
-            yield Listed(Source(name, f"{GITHUB}/{name}"), "readme", place)
-    for host, path in _HOSTED.findall(readme):
-        name = f"{host}/{path.removesuffix('.git')}"
-        yield Listed(Source(name, f"https://{name}.git"), "readme", place)
+    for written, path in _LINK.findall(readme):
+        host = written.lower()
+        if host != "github.com":
+            if project := _project(host, path):
+                yield Listed(Source(f"{host}/{project}", f"https://{host}/{project}.git"), "readme", place)
+            continue
+        for _, identifier in identifiers.in_text(f"{host}/{path}"):
+            kind, _, name = identifier.partition(":")
+            if kind == "github":
+                yield Listed(Source(name, f"{GITHUB}/{name}"), "readme", place)
 
 
 def of_owners(works: pl.DataFrame, owners: Sequence[str]) -> Iterator[Listed]:
@@ -122,7 +150,7 @@ def most_influential(works: pl.DataFrame, scores: pl.DataFrame, most: int, topic
     or of all. `scores`: `influence.scores` of the day."""
     own = works if topic is None else works.filter(works["topics"].list.contains(topic))
     ranked = own.join(scores.select("node_id", "guarded_influence"), left_on="work_id", right_on="node_id")
-    best = ranked.sort("guarded_influence", "work_id", descending=[True, False]).head(most)
+    best = ranked.sort("guarded_influence", "work_id", descending=[True, False], nulls_last=True).head(most)
     yield from _listed(best, "works", topic)
 
 
@@ -138,22 +166,22 @@ def repositories(works: pl.LazyFrame) -> pl.DataFrame:
 def once(listed: Iterable[Listed]) -> list[Listed]:
     """Each repository once, by whoever lists it first. Two of one name: the later one gets its host before its name.
 
-    GenomeError for two of one name that the settings name.
+    GenomeError for two of one name that the settings name, or where that longer name is taken too.
     """
     by_address: dict[str, Listed] = {}
     names: dict[str, Listed] = {}
     for given in listed:
         each = given
-        if (address := _address(each.source.place)) in by_address:
+        if (key := address(each.source.place)) in by_address:
             continue
         if (other := names.get(each.source.name)) is not None:
-            if each.by == "settings":
+            if each.by == "settings" or key in names:
                 raise GenomeError(
-                    f"{each.source.place} and {other.source.place} are both called {each.source.name}: name one, "
-                    "NAME=PLACE"
+                    f"{public(each.source.place)} and {public(other.source.place)} are both called "
+                    f"{each.source.name}: name one, NAME=PLACE"
                 )
-            each = replace(each, source=replace(each.source, name=address))
-        by_address[address] = names[each.source.name] = each
+            each = replace(each, source=replace(each.source, name=key))
+        by_address[key] = names[each.source.name] = each
     return list(by_address.values())
 
 
@@ -163,11 +191,37 @@ def _listed(works: pl.DataFrame, by: By, place: str | None) -> Iterator[Listed]:
         yield Listed(Source(name, f"{GITHUB}/{name}"), by, place)
 
 
-def _address(place: str) -> str:
-    """What two ways to write one address have in common."""
-    if not _SCHEME.match(place) or place.startswith("file://"):
-        return place
-    parts = urlsplit(place)
-    host = (parts.hostname or "").removeprefix("www.")
-    path = parts.path.rstrip("/").removesuffix(".git")
-    return shown((host + (path.lower() if host == "github.com" else path)).encode())
+def address(place: str) -> str:
+    """What the ways to write one address, or one local path, have in common."""
+    host, path = _host_and_path(place)
+    if not host:
+        return path
+    host = host.removeprefix("www.")
+    return shown(os.fsencode(f"{host}/{path.lower() if host in _ANY_CASE else path}"))
+
+
+def _host_and_path(place: str) -> tuple[str, str]:
+    """Of an address, without what tells a user, a protocol or a bare repository; of a local path: ("", absolute).
+    ValueError for what cannot be read as either."""
+    if place.startswith("file://"):
+        return "", str(Path(unquote(place.removeprefix("file://"), errors="surrogateescape")).resolve())
+    if _SCHEME.match(place):
+        parts = urlsplit(place)
+        host, path = parts.netloc.rpartition("@")[2], parts.path
+        asked = f"?{parts.query}" if parts.query else ""
+    elif (short := _SHORT.fullmatch(place)) and not Path(place).exists():
+        host, path, asked = short[1], short[2], ""
+    else:
+        return "", str(Path(place).resolve())
+    return host.lower(), "/".join(filter(None, path.split("/"))).removesuffix(".git") + asked
+
+
+def _project(host: str, path: str) -> str | None:
+    """The repository that a path on GitLab, Codeberg or Bitbucket is in, None for other pages."""
+    parts = path.split("/")
+    groups = takewhile(lambda part: part.lower() not in _INNER_PAGES, parts[2:]) if host == "gitlab.com" else ()
+    parts = [*parts[:2], *groups]
+    parts[-1] = parts[-1].rstrip("._-").removesuffix(".git")
+    if parts[0].lower() in _PAGES or not all(map(_PART.fullmatch, parts)):
+        return None
+    return "/".join(parts)

@@ -181,22 +181,24 @@ def decide(path: bytes, mode: int, data: bytes | None, size: int, rules: Rules) 
     `data` may be None for a submodule and for what has more than `rules.largest` bytes, which is never looked into;
     ValueError for any other. ValueError too for a mode that no file of a tree has.
     """
-    language = LANGUAGES.get(extension(path))
+    suffix = extension(path)
+    language = LANGUAGES.get(suffix)
     licence_kind = licences.kind(path)
-    kept_out = _kept_out(path, mode, data, size, rules, licence_kind)
+    is_wanted = rules.all_text or licence_kind is not None or suffix in rules.extensions
+    kept_out = _kept_out(path, mode, data, size, rules.largest, is_wanted)
     found = kept_out or _decoded(data or b"")
     if isinstance(found, str):
         target = data if found == "symlink" and size <= TARGET_LARGEST else None
         return Decision(found, language=language, licence_kind=licence_kind, target=target)
     text, charset, charset_from = found
-    stripped = notebooks.strip(text) if rules.strip_notebooks and extension(path) == ".ipynb" else None
+    stripped = notebooks.strip(text) if rules.strip_notebooks and suffix == ".ipynb" else None
     return Decision(
         "packed",
         text=text if stripped is None else stripped,
         charset=charset,
         charset_from=charset_from,
         stripped=stripped is not None,
-        invalid_notebook=rules.strip_notebooks and extension(path) == ".ipynb" and stripped is None,
+        invalid_notebook=rules.strip_notebooks and suffix == ".ipynb" and stripped is None,
         language=language,
         licence_kind=licence_kind,
     )
@@ -241,25 +243,25 @@ def _hidden(found: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
-def _kept_out(
-    path: bytes, mode: int, data: bytes | None, size: int, rules: Rules, licence_kind: licences.Kind | None
-) -> Reason | None:
+def _kept_out(path: bytes, mode: int, data: bytes | None, size: int, largest: int, is_wanted: bool) -> Reason | None:
     """Rules 1 to 4; None where the content decides."""
     kind = stat.S_IFMT(mode)
     if kind == _SUBMODULE:
         return "submodule"
-    where = f"{shown(path)} (mode {mode:o})"
     if kind not in (stat.S_IFLNK, stat.S_IFREG):
-        raise ValueError(f"{where}: not a file, symlink or submodule")
-    if data is None and size <= rules.largest:
-        raise ValueError(f"{where}: its {size} bytes are needed to decide; only submodules and larger files go without")
+        raise ValueError(f"{shown(path)} (mode {mode:o}): not a file, symlink or submodule")
+    if data is None and size <= largest:
+        raise ValueError(
+            f"{shown(path)} (mode {mode:o}): its {size} bytes are needed to decide; only submodules and larger files "
+            "go without"
+        )
     if kind == stat.S_IFLNK:
         return "symlink"
     if data is not None and is_lfs_pointer(data):
         return "lfs_pointer"
-    if not (rules.all_text or licence_kind or extension(path) in rules.extensions):
+    if not is_wanted:
         return "extension"
-    return "too_large" if size > rules.largest else None
+    return "too_large" if size > largest else None
 
 
 _Decoded = tuple[bytes, str, Literal["utf-8", "bom", "declared", "detected"]]

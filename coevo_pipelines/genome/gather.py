@@ -18,7 +18,7 @@ from coevo_pipelines.genome import ecosystem, mirrors, trees
 from coevo_pipelines.genome.asof import CommitError, commit_at
 from coevo_pipelines.genome.ecosystem import Listed
 from coevo_pipelines.genome.files import Rules as FileRules
-from coevo_pipelines.genome.files import decide
+from coevo_pipelines.genome.files import decide, shown
 from coevo_pipelines.genome.git import TIMEOUT, Git, GitError, Objects
 from coevo_pipelines.genome.trees import TreeError
 
@@ -52,11 +52,11 @@ def gather(
     begun = ecosystem.once([*named, *readmes])
     rows = _all(begun, asking)
     of = {row["repo"]: row for row in rows}
-    lists = {each.source.place for each in readmes}
+    lists = {ecosystem.address(each.source.place) for each in readmes}
     linked = [
         link
         for each in begun
-        if each.source.place in lists
+        if ecosystem.address(each.source.place) in lists
         for link in _linked(each.source.name, of[each.source.name], asking)
     ]
     more = ecosystem.once([*begun, *linked, *found])[len(begun) :]
@@ -78,7 +78,7 @@ def _row(listed: Listed, asking: Asking) -> dict[str, Any]:
     # What is shown in place of an address stays; the address itself may differ from run to run.
     name = None if listed.shown is None else mirrors.name_of(listed.shown)
     row: dict[str, Any] = {
-        "repo": listed.source.name, "url": listed.shown or mirrors.public(place), "listed_by": listed.by,
+        "repo": listed.source.name, "url": listed.shown or _text(mirrors.public(place)), "listed_by": listed.by,
         "listed_in": listed.place, "mirror": None, "status": "failed", "head": None, "commit": None, "kept": [],
         "fetched_at": asking.now(), "error": None,
     }  # fmt: skip
@@ -92,17 +92,27 @@ def _row(listed: Listed, asking: Asking) -> dict[str, Any]:
             timeout=asking.timeout,
         )  # fmt: skip
     except GitError as error:
-        return row | {"status": "gone" if mirrors.is_gone(error) else "failed", "error": str(error)}
-    except ValueError as error:
-        return row | {"error": str(error)}
+        return row | {"status": "gone" if mirrors.is_gone(error) else "failed", "error": _text(str(error))}
+    except (ValueError, OSError) as error:  # OSError: this mirror's folder, a full disk
+        return row | {"error": _text(str(error))}
     return row | _had(mirror.path, mirror.status, mirror.head, mirror.commit, mirror.kept) | {
-        "error": mirror.error or None
+        "error": _text(mirror.error) or None
     }  # fmt: skip
 
 
 def _had(path: Path, status: str, head: str | None, commit: str | None, kept: Iterable[mirrors.Kept]) -> dict[str, Any]:
-    told = [f"{each.ref} was {each.old}: {each.how}" for each in kept]
-    return {"mirror": path.name, "status": status, "head": head, "commit": commit, "kept": told}
+    told = [f"{_ref(each.ref)} was {each.old}: {each.how}" for each in kept]
+    return {"mirror": path.name, "status": status, "head": head and _ref(head), "commit": commit, "kept": told}
+
+
+def _ref(name: str) -> str:
+    """A ref's name, which may be any bytes, as text."""
+    return shown(name.encode(errors="surrogateescape"))
+
+
+def _text(text: str) -> str:
+    """Without what no table can hold: parts of a path that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _linked(name: str, row: dict[str, Any], asking: Asking) -> list[Listed]:

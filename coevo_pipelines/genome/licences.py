@@ -32,6 +32,8 @@ _KINDS: dict[Kind, re.Pattern[bytes]] = {
     "authors": _named(rb"authors?|contributors|credits|acknowledge?ments?"),
     "citation": _named(rb"citations?"),
 }
+_ANY = re.compile(rb"(?i)licen|copy|patent|ofl|eula|notice|author|contrib|credit|acknow|citation")
+"""One of them is in each name that `_KINDS` match: nearly all files are told from them by this alone."""
 _SOURCE = re.compile(rb"(?i).*\.%s" % _CODE, re.DOTALL)
 
 _HEAD = 4096
@@ -69,7 +71,7 @@ def kind(path: bytes) -> Kind | None:
     folder, _, name = path.rpartition(b"/")
     if folder.rpartition(b"/")[2] == b"LICENSES" or name.lower().endswith(b".license"):
         return "licence"
-    if _SOURCE.fullmatch(name):
+    if not _ANY.search(name) or _SOURCE.fullmatch(name):
         return None
     return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(name)), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os.path import isabs
 from typing import Any
 
 from coevo_pipelines.genome import archives, audit, files, licences, manifest, swhid, trees
@@ -83,11 +84,13 @@ def about(chosen: Chosen, found: Audit, rows: Sequence[manifest.Row]) -> dict[st
 
 
 def reason_of(levels: Sequence[Level]) -> str:
-    """The first thing that an audit has against a repository, in one line."""
+    """The first thing that an audit has against a repository, in one line; of the store as a whole only if no object
+    is named."""
     for level in levels:
         if level.status == "failed":
+            first = next((each for each in level.differences if not isabs(each.object)), level.differences[0])
             more = f" (and {len(level.differences) - 1:,} more)" if len(level.differences) > 1 else ""
-            return f"audit level {level.level}: {told(level.differences[0])}{more}"
+            return f"audit level {level.level}: {told(first)}{more}"
     unrun = [str(level.level) for level in levels if level.status == "not_run"]
     return f"audit level {', '.join(unrun)} could not run"
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ from coevo_pipelines.genome.audit import Level, commit_level
 from coevo_pipelines.genome.git import TIMEOUT
 from coevo_pipelines.genome.pack import PackError, PackWriter, to_disk, unescape
 from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
-from coevo_pipelines.lake.ledger import sync_folder
+from coevo_pipelines.lake.ledger import file_sha256, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,10 @@ class Pack:
 
     @cached_property
     def rows(self) -> tuple[manifest.Row, ...]:
-        return manifest.read(manifest.place(self.file)).rows
+        try:
+            return manifest.read(manifest.place(self.file)).rows
+        except OSError as error:
+            raise manifest.ManifestError(str(error)) from error
 
     @cached_property
     def by_repo(self) -> Mapping[str, list[manifest.Row]]:
@@ -57,9 +61,12 @@ class Pack:
 
     def texts(self, rows: Sequence[manifest.Row]) -> Iterator[bytes | None]:
         """The text of each row; None for those that are only listed. PackError where one is not what its hash says."""
-        with self.file.open("rb") as stream:
-            for row in rows:
-                yield None if row["offset"] is None else _text(stream, row)
+        try:
+            with self.file.open("rb") as stream:
+                for row in rows:
+                    yield None if row["offset"] is None else _text(stream, row)
+        except OSError as error:
+            raise PackError(0, str(error)) from error
 
 
 def make(
@@ -78,22 +85,22 @@ def make(
         if pack and (first := commit_level(each.git, each.commit.oid, each.tip, past=True)).status == "passed":
             taken[each.name] = pack
             levels[each.name] = (first, *_levels(_entry(pack, each.name))[1:])
-    if chosen and taken.keys() == {each.name for each in chosen}:
-        pack = taken[chosen[0].name]
-        if [each["name"] for each in pack.header["repositories"]] == [each.name for each in chosen]:
-            return pack, levels
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+    wanted = [(each.name, each.commit.oid) for each in chosen]
+    if len(taken) == len(chosen):
+        same = next((pack for pack in taken.values() if _contents(pack.header) == wanted), None)
+        if same and _is_whole(same):
+            return same, levels
+    draft = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
     try:
+        draft.mkdir(parents=True)
         header = _write(draft / NAME, chosen, taken, levels, rules, shallow, timeout)
         return (_keep(draft, folder, header) if header else None), levels
+    except OSError as error:
+        if error.filename is None:  # said of a stream
+            raise OSError(error.errno, f"{error.strerror}, nothing was packed", str(draft)) from error
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def discard(pack: Pack) -> None:
-    """Move a damaged pack out of the way; it is removed a day later."""
-    pack.file.parent.rename(pack.file.parent.with_name(f"{TEMPORARY}{uuid.uuid4().hex}"))
 
 
 def before(folder: Path, rules: files.Rules) -> dict[tuple[str, str], Pack]:
@@ -105,8 +112,8 @@ def before(folder: Path, rules: files.Rules) -> dict[tuple[str, str], Pack]:
         if header is None or header["rules"] != rules.told():
             continue
         pack = Pack(file, header)
-        for each in header["repositories"]:
-            found.setdefault((each["name"], each["commit"]), pack)
+        for name in _contents(header):
+            found.setdefault(name, pack)
     return found
 
 
@@ -174,25 +181,42 @@ def _copied(writer: PackWriter, name: str, pack: Pack) -> list[dict[str, Any]]:
 def _keep(draft: Path, folder: Path, header: Mapping[str, Any]) -> Pack:
     """Move a finished pack to its place; one that is there already and whole stays."""
     target = folder / header["hash"][:16]
-    if target.exists() and not _is_whole(target / NAME, header):
-        discard(Pack(target / NAME, header))
+    kept = Pack(target / NAME, header)
+    if target.exists() and not _is_whole(kept):
+        _discard(kept)
+    sync_folder(draft)
     try:
         draft.rename(target)
         sync_folder(folder)
     except OSError:
-        if not _is_whole(target / NAME, header):  # else another run made the same one
+        if not _is_whole(kept):  # else another run made the same one
             raise
     for left in folder.glob(f"{TEMPORARY}*"):
-        if left != draft and left.stat().st_mtime < time.time() - OLD:
-            shutil.rmtree(left, ignore_errors=True)
-    return Pack(target / NAME, header)
+        with suppress(FileNotFoundError):  # another run's, finished meanwhile
+            if left != draft and left.stat().st_mtime < time.time() - OLD:
+                shutil.rmtree(left, ignore_errors=True)
+    return kept
 
 
-def _is_whole(file: Path, header: Mapping[str, Any]) -> bool:
-    if manifest.header(manifest.place(file)) != header or not file.is_file():
+def _discard(pack: Pack) -> None:
+    """Move a damaged pack out of the way; it is removed a day later."""
+    aside = pack.file.parent.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):  # another run did it
+        pack.file.parent.rename(aside)
+        os.utime(aside)
+
+
+def _is_whole(pack: Pack) -> bool:
+    if manifest.header(manifest.place(pack.file)) != pack.header:
         return False
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == str(header["pack"]["sha256"])
+    try:
+        return bool(pack.rows) and file_sha256(pack.file) == pack.header["pack"]["sha256"]
+    except (manifest.ManifestError, OSError):
+        return False
+
+
+def _contents(header: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(each["name"], each["commit"]) for each in header["repositories"]]
 
 
 def _entry(pack: Pack, name: str) -> Mapping[str, Any]:

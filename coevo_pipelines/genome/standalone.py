@@ -17,12 +17,14 @@ from coevo_pipelines.genome import files, manifest, mirrors
 from coevo_pipelines.genome.asof import commit_at
 from coevo_pipelines.genome.asof import read as read_commit
 from coevo_pipelines.genome.audit import Audit, audit
+from coevo_pipelines.genome.changes import compared
 from coevo_pipelines.genome.ecosystem import GenomeError, Source
 from coevo_pipelines.genome.git import TIMEOUT, Git, GitError, Objects, algorithm_of, git_folder, object_id
 from coevo_pipelines.genome.pack import Packed, PackError, PackWriter, to_disk
 from coevo_pipelines.genome.pack import read as read_pack
 from coevo_pipelines.genome.pack import unpack as unpack_pack
 from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
+from coevo_pipelines.genome.packs import Pack
 
 if TYPE_CHECKING:
     from datetime import date
@@ -231,6 +233,25 @@ def changes(before: manifest.Manifest, after: manifest.Manifest) -> Iterator[Cha
             yield Change("removed", *name, one["size"], None)
         elif one is not None and other is not None and _content(one) != _content(other):
             yield Change("changed", *name, one["size"], other["size"])
+
+
+def diffs(before: Path, after: Path, found: Sequence[Change]) -> dict[Change, str | None]:
+    """What changed inside each file of two packs, as a unified diff; None where no text can be compared."""
+    old, new = (_texts_of(file, {(change.repo, change.path) for change in found}) for file in (before, after))
+    return {
+        change: compared(old.get((change.repo, change.path)), new.get((change.repo, change.path)), change.path).text
+        for change in found
+    }
+
+
+def _texts_of(file: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    own = Pack(file, {})
+    rows = [row for row in own.rows if (row["repo"], row["path"]) in wanted]
+    return {
+        (row["repo"], row["path"]): text.decode()
+        for row, text in zip(rows, own.texts(rows), strict=True)
+        if text is not None
+    }
 
 
 def _content(row: manifest.Row) -> tuple[Any, ...]:

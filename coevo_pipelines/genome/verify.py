@@ -15,18 +15,20 @@ from coevo_pipelines.lake.ledger import file_sha256
 
 def wrong_packs(root: Path, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One line for each thing that does not agree; `rows` of `genome.manifest`, with their dates."""
-    for pack, row in {row["pack"]: row for row in rows}.items():
+    told = {(row["pack"], row["pack_sha256"], row["manifest_sha256"]): row for row in rows}
+    for (pack, *_), row in told.items():
         file = root / pack
         what = f"genome.manifest date={row['date']}"
-        for each, said in ((file, row["pack_sha256"]), (manifest.place(file), row["manifest_sha256"])):
-            try:
-                own = file_sha256(each)
-            except OSError as error:
-                yield f"{what}: {each}: {error.strerror}; make the day again"
-                break
-            if own != said:
-                yield from standalone.verify(file) or [f"{what}: {each}: sha256 {own}, and {said} was committed"]
-                break
+        said = {file: row["pack_sha256"], manifest.place(file): row["manifest_sha256"]}
+        try:
+            own = {each: file_sha256(each) for each in said}
+            wrong = next((each for each in said if own[each] != said[each]), None)
+            findings = standalone.verify(file) if wrong else []
+        except OSError as error:
+            yield f"{what}: {error.filename}: {error.strerror}; make the day again"
+            continue
+        if wrong:
+            yield from findings or [f"{what}: {wrong}: sha256 {own[wrong]}, and {said[wrong]} was committed"]
 
 
 def wrong_mirrors(

@@ -51,7 +51,7 @@ def make(folder: Path, repository: Mapping[str, Any]) -> Path:
     path = folder / f"{repository['name'].replace('/', '-')}.git"
     path.mkdir()
     git = Git(path)
-    git.run("init", "--quiet", "--bare", "--initial-branch=main", "--template=")
+    git.run("init", "--quiet", "--bare", "--initial-branch=main", "--object-format=sha1", "--template=")
     git.run("fast-import", "--quiet", stdin=b"".join(_stream(repository["commit"])))
     return path
 

@@ -46,6 +46,8 @@ def test_prove_and_verify_without_the_rest(place: Path, tmp_path: Path) -> None:
 def test_diff_and_unpack(place: Path, tmp_path: Path) -> None:
     said = coevo("genome", "diff", "2019-03-25.txt", "2019-03-26.txt", cwd=place).stdout
     assert said.splitlines() == ["~ alpha: a.md  4 -> 4 bytes", "0 added, 0 removed, 1 changed"]
+    inside = coevo("genome", "diff", "2019-03-25.txt", "2019-03-26.txt", "--text", cwd=place).stdout
+    assert inside.splitlines()[1:-1] == ["--- a/a.md", "+++ b/a.md", "@@ -1 +1 @@", "-one", "+two"]
     out = str(tmp_path / "back")
     assert coevo("genome", "unpack", "2019-03-25.txt", "--out", out, cwd=place).returncode == 0
     assert (tmp_path / "back" / "alpha" / "a.md").read_bytes() == b"one\n"

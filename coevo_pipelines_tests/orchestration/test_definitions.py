@@ -25,7 +25,7 @@ def definitions() -> dg.Definitions:
 
 def test_there_is_an_asset_for_every_table_and_the_catalog(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string().replace("/", ".") for key in definitions.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {*TABLES, "lake.catalog"}
+    assert keys == {*TABLES, "lake.catalog", "report.genome"}
 
 
 def test_every_asset_is_grouped_by_stage_described_typed_and_checked(definitions: dg.Definitions) -> None:
@@ -56,11 +56,15 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
     assert parents("influence/scores") == {"traces/works", "traces/people", "traces/claims", *graph_of_a_day}
     told = {f"traces/{name}" for name in ("works", "people", "claims", "optouts", "contributions")}
     assert parents("rewards/receipts") == {"influence/scores", *told, *graph_of_a_day}
+    assert parents("genome/ecosystem") == {"traces/works", "influence/scores"}
+    assert parents("genome/files") == parents("genome/manifest") == {"genome/ecosystem"}
+    assert parents("genome/changes") == {"genome/files"}
+    assert parents("report/genome") == {"genome/manifest", "genome/repositories", "genome/changes"}
 
 
 def test_what_stands_before_money_blocks(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    guards = {"sums_to_one": ["influence", "scores"], "adds_up": ["rewards", "rounds"]}
+    guards = {"sums_to_one": ["influence", "scores"], "adds_up": ["rewards", "rounds"], "root": ["genome", "manifest"]}
     for name, asset in guards.items():
         (check,) = (check for check in graph.asset_check_keys if check.name == name)
         assert check.asset_key == dg.AssetKey(asset)

@@ -144,9 +144,9 @@ def run(
     incomplete = [
         commit
         for table in snapshot.index.tables
-        if table.startswith("scrapes.") or table == "genome.ecosystem"
         for commit in snapshot.index.partitions(table)
-        if not commit.complete and first <= commit.day <= last
+        # What was asked of the world says what is missing; what is computed from it has nothing of its own to say.
+        if not commit.complete and commit.note and first <= commit.day <= last
     ]
     if as_json:
         json_out(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import unified_diff
-from typing import TYPE_CHECKING
+from itertools import chain, islice, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 SAME = ("git_id", "mode", "reason", "stripped", "charset")
 """A file has changed when one of these has."""
 
-MOST_COMPARED = 4_000_000
-"""Lines times lines, without what both begin and end with: comparing more takes seconds (difflib is quadratic)."""
+MOST_EDITS = 1_000
+"""Lines that both texts hold, but not at the same place: comparing more takes seconds (it goes with the square)."""
 MOST_LINES = 200
 LONGEST_LINE = 500
 CONTEXT = 3
@@ -28,6 +29,13 @@ class Diff:
     added: int | None = None
     removed: int | None = None
     text: str | None = None
+
+
+class Edit(NamedTuple):
+    """Lines of the one text that became lines of the other; from 0."""
+
+    old: range
+    new: range
 
 
 def changes(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
@@ -71,16 +79,93 @@ def compared(before: str | None, after: str | None, path: str) -> Diff:
     old, new = (_lines(text or "") for text in (before, after))
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
-    first, last = max(0, start - CONTEXT), max(0, end - CONTEXT)
-    own, other = old[first : len(old) - last], new[first : len(new) - last]
-    if len(own) * len(other) > MOST_COMPARED:
+    edits = _edits(old[start : len(old) - end], new[start : len(new) - end], start)
+    if edits is None:
         return Diff()
-    lines = list(unified_diff(own, other, f"a/{path}", f"b/{path}", n=CONTEXT, lineterm=""))
-    body = lines[2:]
-    shown = [lines[at] if at < 2 else _moved(lines[at], first) for at in range(len(lines))]
+    head = [f"--- a/{path}", f"+++ b/{path}"] if edits else []
     return Diff(
-        sum(line.startswith("+") for line in body), sum(line.startswith("-") for line in body), _cut(shown)
-    )  # fmt: skip
+        sum(len(edit.new) for edit in edits),
+        sum(len(edit.old) for edit in edits),
+        _cut(chain(head, _hunks(edits, old, new))),
+    )
+
+
+def _edits(old: Sequence[str], new: Sequence[str], start: int) -> list[Edit] | None:
+    """As few lines as turn `old` into `new`, the texts from line `start` on; None beyond `MOST_EDITS`.
+
+    The greedy algorithm of E. W. Myers, "An O(ND) Difference Algorithm and Its Variations" (1986), on the lines that
+    are in both: after each edit, how far into `old` one can be on each diagonal (place in `old` less place in `new`).
+    """
+    both = set(old) & set(new)
+    ours, theirs = ([at for at, line in enumerate(lines) if line in both] for lines in (old, new))
+    a, b = [old[at] for at in ours], [new[at] for at in theirs]
+    most = min(len(a) + len(b), MOST_EDITS)
+    zero = most + 1
+    furthest = array("l", [-1]) * (2 * zero + 1)
+    steps = []
+    for edits in range(most + 1):
+        steps.append(furthest[zero - edits - 1 : zero + edits + 2])
+        for diagonal in range(-edits, edits + 1, 2):
+            at = zero + diagonal
+            x = max(furthest[at + 1], furthest[at - 1] + 1)  # a line of `new` added, or one of `old` removed
+            y = x - diagonal
+            while x < len(a) and y < len(b) and a[x] == b[y]:
+                x, y = x + 1, y + 1
+            furthest[at] = x
+            if x >= len(a) and y >= len(b):
+                same = [(ours[x], theirs[y]) for x, y in _same(steps, len(a), len(b))]
+                return list(_between([*same, (len(old), len(new))], start))
+    return None
+
+
+def _same(steps: Sequence[Sequence[int]], x: int, y: int) -> list[tuple[int, int]]:
+    """The lines that no step touched, found on the way back."""
+    pairs = []
+    for furthest in reversed(steps):
+        at = x - y + len(furthest) // 2
+        begun = max(furthest[at + 1], furthest[at - 1] + 1)
+        while x > begun:
+            x, y = x - 1, y - 1
+            pairs.append((x, y))
+        if begun == furthest[at + 1]:
+            y -= 1
+        else:
+            x -= 1
+    return pairs[::-1]
+
+
+def _between(same: Iterable[tuple[int, int]], start: int) -> Iterator[Edit]:
+    """What is not the same."""
+    own = other = 0
+    for x, y in same:
+        if (own, other) != (x, y):
+            yield Edit(range(start + own, start + x), range(start + other, start + y))
+        own, other = x + 1, y + 1
+
+
+def _hunks(edits: Sequence[Edit], old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """The body of a unified diff."""
+    breaks = [at for at in range(1, len(edits)) if edits[at].old.start - edits[at - 1].old.stop > 2 * CONTEXT]
+    for begin, end in pairwise([0, *breaks, len(edits)]):
+        hunk = edits[begin:end]
+        if not hunk:
+            return
+        above = min(CONTEXT, hunk[0].old.start)
+        below = min(CONTEXT, len(old) - hunk[-1].old.stop)
+        at, stop = hunk[0].old.start - above, hunk[-1].old.stop + below
+        yield f"@@ -{_place(at, stop)} +{_place(hunk[0].new.start - above, hunk[-1].new.stop + below)} @@"
+        for edit in hunk:
+            yield from (f" {line}" for line in old[at : edit.old.start])
+            yield from (f"-{old[line]}" for line in edit.old)
+            yield from (f"+{new[line]}" for line in edit.new)
+            at = edit.old.stop
+        yield from (f" {line}" for line in old[at:stop])
+
+
+def _place(start: int, stop: int) -> str:
+    """First line, from 1, and how many; of none, the line before."""
+    count = stop - start
+    return f"{start + 1}" if count == 1 else f"{start + (count > 0)},{count}"
 
 
 def _lines(text: str) -> list[str]:
@@ -96,18 +181,12 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _moved(line: str, by: int) -> str:
-    """The head of a hunk, with line numbers of the whole file."""
-    if not by or not line.startswith("@@"):
-        return line
-    ranges = []
-    for each in line.split()[1:3]:
-        start, comma, count = each[1:].partition(",")
-        ranges.append(f"{each[0]}{int(start) + by}{comma}{count}")
-    return f"@@ {' '.join(ranges)} @@"
+def _cut(lines: Iterator[str]) -> str:
+    kept = [_short(line) for line in islice(lines, MOST_LINES)]
+    more = sum(1 for _ in lines)
+    return "\n".join([*kept, *([f"… {more:,} more lines"] if more else [])])
 
 
-def _cut(lines: Sequence[str]) -> str:
-    kept = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …" for line in lines[:MOST_LINES]]
-    more = len(lines) - MOST_LINES
-    return "\n".join([*kept, *([f"… {more:,} more lines"] if more > 0 else [])])
+def _short(line: str) -> str:
+    text, end, mark = line.partition("\n")
+    return f"{text[:LONGEST_LINE]} …{end}{mark}" if len(text) > LONGEST_LINE else line

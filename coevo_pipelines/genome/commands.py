@@ -112,20 +112,18 @@ def audit(
     from dataclasses import asdict
 
     from coevo_pipelines.genome import ecosystem, standalone
-    from coevo_pipelines.genome.git import GitError
     from coevo_pipelines.terminal import json_out, say
 
     choice = _choice(on, mirrors, shallow)
     passed, told = True, []
-    for source in ecosystem.in_order(map(ecosystem.source_of, repos)):
-        try:
-            found = standalone.audited(standalone.choose(source, choice), choice)
-        except (ecosystem.GenomeError, GitError) as error:
+    for source, chosen in standalone.choose_all(ecosystem.in_order(map(ecosystem.source_of, repos)), choice):
+        if isinstance(chosen, Exception):
             passed = False
-            told.append({"name": source.name, "passed": False, "error": str(error)})
+            told.append({"name": source.name, "passed": False, "error": str(chosen)})
             if not as_json:
-                say(f"{source.name}: {error}", style="red", error=True)
+                say(f"{source.name}: {chosen}", style="red", error=True)
             continue
+        found = standalone.audited(chosen, choice)
         passed &= found.passed
         told.append(
             {

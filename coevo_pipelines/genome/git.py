@@ -190,7 +190,7 @@ class Git:
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Full name -> id (of the tag object for annotated tags), in order of name."""
         out = self.run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
-        rows = (line.split(" ", 1) for line in out.decode(errors="surrogateescape").splitlines())
+        rows = (line.split(" ", 1) for line in out.decode(errors="surrogateescape").split("\n") if line)
         return {name: oid for oid, name in rows}
 
     def is_ancestor(self, old: str, new: str) -> bool:

@@ -139,7 +139,7 @@ def name_of(url: str) -> str:
     file system."""
     shown = public(url).rstrip("/").removesuffix(".git")
     words = [re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-.") for part in re.split(r"[/\\:]", shown)[-2:]]
-    return "-".join([*filter(None, words), hashlib.sha256(public(url).encode()).hexdigest()[:10]])[-100:]
+    return "-".join([*filter(None, words), hashlib.sha256(os.fsencode(public(url))).hexdigest()[:10]])[-100:]
 
 
 def fetch(
@@ -241,7 +241,9 @@ def _remote(address: str, path: Path, timeout: float) -> _Remote:
     out = _git(path).run("ls-remote", "--quiet", "--symref", *_serving(address), "--", address, timeout=timeout)
     head = detached = None
     algorithm = "sha1"
-    for line in out.decode(errors="surrogateescape").splitlines():
+    for line in out.decode(errors="surrogateescape").removesuffix("\n").split("\n"):
+        if not line:
+            continue
         value, _, name = line.partition("\t")
         if value.startswith("ref: ") and name == "HEAD":
             head = value.removeprefix("ref: ")

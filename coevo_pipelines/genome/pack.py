@@ -115,7 +115,7 @@ class Packed:
 
 def escape(text: bytes) -> bytes:
     """`text` without tokens; see the module's docstring."""
-    return _TO_ESCAPE.sub(rb"<\\", text)
+    return _TO_ESCAPE.sub(rb"<\\", text) if b"|>" in text else text  # a search costs a tenth of the expression
 
 
 def unescape(text: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from os.path import isabs
+from pathlib import Path
 from typing import Any
 
 from coevo_pipelines.genome import archives, audit, files, licences, manifest, swhid, trees
@@ -88,7 +88,8 @@ def reason_of(levels: Sequence[Level]) -> str:
     is named."""
     for level in levels:
         if level.status == "failed":
-            first = next((each for each in level.differences if not isabs(each.object)), level.differences[0])
+            named = (each for each in level.differences if not Path(each.object).is_absolute())
+            first = next(named, level.differences[0])
             more = f" (and {len(level.differences) - 1:,} more)" if len(level.differences) > 1 else ""
             return f"audit level {level.level}: {told(first)}{more}"
     unrun = [str(level.level) for level in levels if level.status == "not_run"]

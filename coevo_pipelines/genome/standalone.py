@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -25,6 +23,7 @@ from coevo_pipelines.genome.pack import read as read_pack
 from coevo_pipelines.genome.pack import unpack as unpack_pack
 from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
 from coevo_pipelines.genome.packs import Pack
+from coevo_pipelines.lake.ledger import beside
 
 if TYPE_CHECKING:
     from datetime import date
@@ -118,7 +117,7 @@ def pack(
     left_out: list[dict[str, str]] = []
     repositories: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    with _beside(out) as new_pack, _beside(manifest.place(out)) as new_manifest:
+    with beside(out) as new_pack, beside(manifest.place(out)) as new_manifest:
         with new_pack.open("wb") as stream:
             writer = PackWriter(stream)
             for source, chosen in choose_all(sources, choice):
@@ -279,13 +278,3 @@ def _is_blob(packed: Packed, row: manifest.Row) -> bool:
     oid: str = row["git_id"]
     sha256: str = row["sha256"]
     return object_id("blob", data, algorithm_of(oid)) == oid and hashlib.sha256(data).hexdigest() == sha256
-
-
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A name in the same folder for what will be moved to `out`; whatever is still there at the end is removed."""
-    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -46,8 +46,9 @@ _ORCID = re.compile(r"(?:^|/)([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])$")
 
 # First path parts below github.com and huggingface.co that are pages, not owners.
 _GITHUB_PAGES = frozenset(
-    {"about", "apps", "collections", "features", "login", "marketplace", "orgs", "search", "settings", "sponsors",
-     "topics", "trending", "users"}
+    {"about", "apps", "collections", "enterprise", "events", "explore", "features", "issues", "login", "marketplace",
+     "notifications", "orgs", "pricing", "pulls", "readme", "search", "security", "settings", "site", "sponsors",
+     "stars", "topics", "trending", "user-attachments", "users"}
 )  # fmt: skip
 _HF_PAGES = frozenset(
     {"api", "blog", "chat", "collections", "datasets", "docs", "enterprise", "join", "learn", "login", "models",

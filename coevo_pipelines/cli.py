@@ -206,7 +206,7 @@ def verify(
 
 
 def _wrong_genome(root: Path, settings: Settings) -> tuple[list[str], int, int]:
-    """What is wrong with packs and mirrors; how many of each there are. Mirrors: those of the newest day."""
+    """What is wrong with packs and mirrors; how many of each there are."""
     from coevo_pipelines.genome.mirrors import FOLDER
     from coevo_pipelines.genome.verify import wrong_mirrors, wrong_packs
     from coevo_pipelines.lake.store import Lake
@@ -216,12 +216,9 @@ def _wrong_genome(root: Path, settings: Settings) -> tuple[list[str], int, int]:
     if not days:
         return [], 0, 0
     made = snapshot.scan("genome.manifest", upto=days[-1]).collect().to_dicts()
-    chosen = snapshot.scan("genome.repositories", on=days[-1]).select("repo", "commit").drop_nulls()
-    asked = snapshot.scan("genome.ecosystem", on=days[-1]).select("repo", "mirror", tip="commit")
-    mirrored = chosen.join(asked, on="repo").collect().to_dicts()
-    shallow = settings.genome.depth is not None
-    found = [*wrong_packs(root, made), *wrong_mirrors(root / FOLDER, mirrored, shallow=shallow)]
-    return found, len({row["pack"] for row in made}), len(mirrored)
+    asked = snapshot.scan("genome.ecosystem", upto=days[-1]).collect().to_dicts()
+    found = [*wrong_packs(root, made), *wrong_mirrors(root / FOLDER, asked, settings.genome.timeout_s)]
+    return found, len({row["pack"] for row in made}), len({row["mirror"] for row in asked} - {None})
 
 
 @app.command()

@@ -233,6 +233,17 @@ class Genome(BaseModel):
     depth: int | None = Field(default=None, ge=1, description="commits fetched of each branch; default: all")
     ssh: bool = Field(default=False, description="allow addresses of the ssh protocol")
 
+    @model_validator(mode="after")
+    def _that_can_be_read(self) -> Genome:
+        """Mistakes are told when the settings are read, not in the middle of a run."""
+        if self.repositories or self.readmes:
+            from coevo_pipelines.genome.ecosystem import Listed, once, source_of
+
+            once(Listed(source_of(text), "settings") for text in (*(self.repositories or ()), *self.readmes))
+        if self.tokenizer is not None and not self.tokenizer.is_file():
+            raise ValueError(f"tokenizer: {self.tokenizer} is no file: name a tokenizer.json")
+        return self
+
     @field_validator("extensions")
     @classmethod
     def _with_dots(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:

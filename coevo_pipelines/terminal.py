@@ -208,7 +208,7 @@ def _in_words(catalog: Path) -> Iterator[str]:
             """SELECT m.date, m.repositories, m.packed, m.text_bytes, m.root,
                 (SELECT count(*) FROM genome.changes c WHERE c.date = m.date),
                 (SELECT list(repo || ' (' || why || ')' ORDER BY place) FROM genome.repositories r
-                 WHERE r.date = m.date AND r.status = 'left_out')
+                 WHERE r.date = m.date AND r.status <> 'packed')
             FROM genome.manifest m ORDER BY m.date DESC LIMIT 1"""
         ).fetchall()
     if not kinds:
@@ -237,7 +237,7 @@ def _in_words(catalog: Path) -> Iterator[str]:
         yield (
             f"The genome of {day}: {repositories} repositories, {files:,} files, {size / 1e3:,.1f} kB of text, "
             f"{changed:,} files changed on the day; root {root[:16]}…"
-            + (f" Left out: {'; '.join(left_out)}." if left_out else "")
+            + (f" Not in it: {'; '.join(left_out)}." if left_out else "")
         )
     if chambers[0]:
         yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."

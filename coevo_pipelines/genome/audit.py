@@ -240,7 +240,12 @@ def _disguises(git: Git, shallow: bool) -> Iterator[Difference]:
         file = git.folder / name
         if not (shallow and name == "shallow") and file.exists() and file.read_bytes().strip():
             yield Difference(name, "", f"{what} ({_first_line(file)})", "no such file")
-    for ref, oid in git.refs("refs/replace/").items():
+    try:
+        replaced = git.refs("refs/replace/")
+    except GitError as error:
+        replaced = {}
+        yield Difference("packed-refs", "", str(error), "refs that git can read")
+    for ref, oid in replaced.items():
         yield Difference(ref.removeprefix("refs/replace/"), "", f"replace ref to {oid}", "no replace ref")
     for file in sorted((git.folder / "objects" / "pack").glob("*.promisor")):
         yield Difference(f"objects/pack/{file.name}", "", "a partial clone: objects only promised", "no such file")

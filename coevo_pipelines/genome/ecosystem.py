@@ -83,6 +83,8 @@ def source_of(text: str) -> Source:
     name, place = (named[1], named[2]) if named and not Path(text).exists() else (None, text)
     if not place:
         raise GenomeError("an empty name of a repository: give an address or a path")
+    if name and any(part in {"", ".", ".."} or part.lower() == ".git" for part in name.split("/")):
+        raise GenomeError(f"{name!r} is no name for a repository: it becomes a folder when a genome is unpacked")
     try:
         host, path = _host_and_path(place)
     except ValueError:

@@ -89,6 +89,9 @@ LANGUAGES = {
 
 _SUBMODULE = 0o160000
 
+DECISIONS = 1
+"""Goes up when `decide`, `archives.members` or what they use decide otherwise: old packs are not taken over then."""
+
 HEAD = 8000
 """Bytes in which a NUL makes a file binary."""
 
@@ -144,7 +147,7 @@ class Rules:
 
     def told(self) -> dict[str, Any]:
         """For the manifest: what would have been packed."""
-        return {**asdict(self), "extensions": sorted(self.extensions)}
+        return {**asdict(self), "extensions": sorted(self.extensions), "decisions": DECISIONS}
 
 
 @dataclass(frozen=True)

@@ -85,24 +85,52 @@ def _row(listed: Listed, asking: Asking) -> dict[str, Any]:
     try:
         name = name or mirrors.name_of(mirrors.checked(place, ssh=asking.ssh))
         path = asking.mirrors / f"{name}.git"
-        if path.exists() and (looked := mirrors.first_seen(path, asking.end, asking.now())):
-            return row | _had(path, "fetched", looked.head, looked.commit, looked.kept) | {"fetched_at": looked.at}
+        looked = mirrors.first_seen(path, asking.end, asking.now()) if path.exists() else None
+        if looked and not mirrors.is_marked(path):
+            return row | _looked(path, looked)
         mirror = mirrors.fetch(
             place, asking.mirrors, at=row["fetched_at"], name=name, depth=asking.depth, ssh=asking.ssh,
             timeout=asking.timeout,
         )  # fmt: skip
+        error = _told(mirror.error, listed, asking) or None
+        if looked:  # the day keeps its look; one that failed is taken again
+            failed = {"status": "failed", "error": error} if mirror.status == "failed" else {}
+            return row | _looked(path, looked) | failed
+        had = _had(path, mirror.status, mirror.head, mirror.commit, mirror.kept, row["fetched_at"])
+        return row | had | ({"error": error} if error else {})
     except GitError as error:
-        return row | {"status": "gone" if mirrors.is_gone(error) else "failed", "error": _text(str(error))}
+        status = "gone" if mirrors.is_gone(error) else "failed"
+        return row | {"status": status, "error": _told(str(error), listed, asking)}
     except (ValueError, OSError) as error:  # OSError: this mirror's folder, a full disk
-        return row | {"error": _text(str(error))}
-    return row | _had(mirror.path, mirror.status, mirror.head, mirror.commit, mirror.kept) | {
-        "error": _text(mirror.error) or None
+        return row | {"error": _told(str(error), listed, asking)}
+
+
+def _looked(path: Path, looked: mirrors.Seen) -> dict[str, Any]:
+    return _had(path, "fetched", looked.head, looked.commit, looked.kept, looked.at) | {"fetched_at": looked.at}
+
+
+def _had(
+    path: Path, status: str, head: str | None, commit: str | None, kept: Iterable[mirrors.Kept], at: datetime
+) -> dict[str, Any]:
+    told = [f"{_ref(each.ref)} was {each.old}: {each.how}" for each in kept]
+    error = None
+    if commit is None and (before := mirrors.last_tip(path, at)):
+        commit = before.commit  # that the mirror keeps
+        error = f"no default branch any more: the last one seen on {before.at:%Y-%m-%d} is used"
+    return {
+        "mirror": path.name, "status": status, "head": head and _ref(head), "commit": commit, "kept": told,
+        "error": error,
     }  # fmt: skip
 
 
-def _had(path: Path, status: str, head: str | None, commit: str | None, kept: Iterable[mirrors.Kept]) -> dict[str, Any]:
-    told = [f"{_ref(each.ref)} was {each.old}: {each.how}" for each in kept]
-    return {"mirror": path.name, "status": status, "head": head and _ref(head), "commit": commit, "kept": told}
+def _told(text: str, listed: Listed, asking: Asking) -> str:
+    """An error as it is in every run: what is shown in place of an address, and no folder of this lake."""
+    place = listed.source.place
+    text = mirrors.shown(mirrors.public_text(text, place), asking.mirrors)
+    if listed.shown is not None:
+        for each in (str(Path(place).absolute()), mirrors.public(place), place.removeprefix("file://")):
+            text = text.replace(each, listed.shown) if "/" in each else text
+    return _text(text)
 
 
 def _ref(name: str) -> str:

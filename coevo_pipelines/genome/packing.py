@@ -22,13 +22,15 @@ INNER = 0o100644
 
 @dataclass(frozen=True)
 class Chosen:
-    """The commit of a repository that goes into the genome; `tip`: what the remote's branch has, if that is known."""
+    """The commit of a repository that goes into the genome; `tip`: what the remote's branch has, if that is known.
+    `shallow`: its history was cut off on purpose."""
 
     name: str
     git: Git
     commit: Commit
     tip: str | None
     kept: tuple[Kept, ...] = ()
+    shallow: bool = False
 
 
 def add(
@@ -37,13 +39,12 @@ def add(
     rules: files.Rules,
     *,
     past: bool = False,
-    shallow: bool = False,
     timeout: float = TIMEOUT,
 ) -> tuple[Audit, list[dict[str, Any]]]:
     """Audit a repository and write what passes; the audit and a row for each file, packed or only listed.
 
-    Nothing of a repository that fails is left in the pack, and there are no rows of it. `past`, `shallow`, `timeout`
-    as in `audit`.
+    Nothing of a repository that fails is left in the pack, and there are no rows of it. `past` and `timeout` as in
+    `audit`.
     """
     writer.repo(chosen.name)
     rows: list[dict[str, Any]] = []
@@ -56,7 +57,7 @@ def add(
             rows.extend(_inside(writer, chosen.name, entry, data, rules))
 
     found = audit.audit(
-        chosen.git, chosen.commit.oid, chosen.tip, past=past, shallow=shallow, timeout=timeout,
+        chosen.git, chosen.commit.oid, chosen.tip, past=past, shallow=chosen.shallow, timeout=timeout,
         visit=visit, held=max(audit.HELD, rules.largest),
     )  # fmt: skip
     if not found.passed:

@@ -70,7 +70,7 @@ class Pack:
 
 
 def make(
-    folder: Path, chosen: Sequence[Chosen], rules: files.Rules, *, shallow: bool = False, timeout: float = TIMEOUT
+    folder: Path, chosen: Sequence[Chosen], rules: files.Rules, *, timeout: float = TIMEOUT
 ) -> tuple[Pack | None, dict[str, tuple[Level, ...]]]:
     """The pack of these commits, in their order, and what the audit of each says; None when none passed.
 
@@ -93,7 +93,7 @@ def make(
     draft = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
     try:
         draft.mkdir(parents=True)
-        header = _write(draft / NAME, chosen, taken, levels, rules, shallow, timeout)
+        header = _write(draft / NAME, chosen, taken, levels, rules, timeout)
         return (_keep(draft, folder, header) if header else None), levels
     except OSError as error:
         if error.filename is None:  # said of a stream
@@ -123,7 +123,6 @@ def _write(
     taken: Mapping[str, Pack],
     levels: dict[str, tuple[Level, ...]],
     rules: files.Rules,
-    shallow: bool,
     timeout: float,
 ) -> dict[str, Any] | None:
     """Write pack and manifest; the header, or None when no repository passed. What is found out goes into `levels`."""
@@ -140,7 +139,7 @@ def _write(
                 except (PackError, manifest.ManifestError) as error:
                     log.warning("genome: %s is packed again, as the old pack is damaged: %s", each.name, error)
                     writer.drop()
-            found, own = add(writer, each, rules, past=True, shallow=shallow, timeout=timeout)
+            found, own = add(writer, each, rules, past=True, timeout=timeout)
             levels[each.name] = found.levels
             if found.passed:
                 rows += own

@@ -74,11 +74,11 @@ def choose(source: Source, choice: Choice) -> Chosen:
         raise GenomeError(f"{source.name} ({source.place}) has no commit on its default branch")
     if choice.on is None:
         with Objects(git) as objects:
-            return Chosen(source.name, git, read_commit(objects, head), tip, kept)
+            return Chosen(source.name, git, read_commit(objects, head), tip, kept, choice.shallow)
     found = commit_at(git, head, datetime.combine(choice.on + timedelta(1), time(), UTC))
     if found is None:
         raise GenomeError(f"{source.name} ({source.place}) has no commit before the end of {choice.on} (UTC)")
-    return Chosen(source.name, git, found, tip, kept)
+    return Chosen(source.name, git, found, tip, kept, choice.shallow)
 
 
 def choose_all(sources: Iterable[Source], choice: Choice) -> Iterator[tuple[Source, Chosen | GenomeError | GitError]]:
@@ -98,7 +98,7 @@ def audited(chosen: Chosen, choice: Choice) -> Audit:
     """All four levels of the chosen commit."""
     past = choice.on is not None
     return audit(
-        chosen.git, chosen.commit.oid, chosen.tip, past=past, shallow=choice.shallow, timeout=choice.timeout
+        chosen.git, chosen.commit.oid, chosen.tip, past=past, shallow=chosen.shallow, timeout=choice.timeout
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def pack(
                 if isinstance(chosen, Chosen):
                     found, own = add(
                         writer, chosen, rules,
-                        past=choice.on is not None, shallow=choice.shallow, timeout=choice.timeout,
+                        past=choice.on is not None, timeout=choice.timeout,
                     )  # fmt: skip
                     if found.passed:
                         rows += own

@@ -719,8 +719,8 @@ _TABLES = (
         columns=(
             Column("place", "int64", "1 for the first of the curriculum", minimum=1),
             Column("repo", "string", "name in the genome"),
-            Column("status", "string", "whether it is in the genome", enum=("packed", "left_out")),
-            Column("why", "string", "why it is left out", nullable=True),
+            Column("status", "string", "whether it is in the genome", enum=("packed", "not_yet", "left_out")),
+            Column("why", "string", "why it is not in it", nullable=True),
             Column("commit", "string", "commit as of the day", nullable=True),
             Column("tree", "string", "its tree", nullable=True),
             Column("swhid", "string", "SWHID of the commit; null in a sha256 repository", nullable=True),
@@ -735,7 +735,8 @@ _TABLES = (
     ),
     Table(
         name="genome.audits",
-        description="Four checks of each repository's commit as of the day, every object.",
+        description="Four checks of each repository's commit as of the day, every object. Of a commit that was packed "
+        "before, levels 2 to 4 are those of then; `coevo verify` makes them again.",
         key=("repo", "level"),
         columns=(
             Column("repo", "string", "name in the genome"),

@@ -190,7 +190,7 @@ def _top(most: int) -> int:
 
 def _repositories(frame: pl.DataFrame, newest: date) -> str:
     packed = frame.filter(pl.col("status") == "packed").sort("text_bytes", "place", descending=[True, False])
-    out = frame.filter(pl.col("status") == "left_out").sort("place")
+    out = frame.filter(pl.col("status") != "packed").sort("place")
     whole, told = int(packed["text_bytes"].sum()), []
     if packed.height:
         rows = [
@@ -206,7 +206,7 @@ def _repositories(frame: pl.DataFrame, newest: date) -> str:
     if out.height:
         reasons = out.select("repo", pl.col("why").fill_null("no reason given")).head(LEFT_OUT).iter_rows()
         rows = [[_name(repo), _text(why)] for repo, why in reasons]
-        told.append(_table(f"{out.height:,} left out on {newest}, and why", ("Repository", "Why"), rows))
+        told.append(_table(f"{out.height:,} not in it on {newest}, and why", ("Repository", "Why"), rows))
         told.append(_rest(out.height - LEFT_OUT, "left out", "genome.repositories"))
     return f"<h2>Repositories</h2>\n{''.join(told) or '<p>None on this day.</p>'}"
 

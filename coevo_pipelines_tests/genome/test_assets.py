@@ -127,6 +127,36 @@ def test_days_in_any_order_have_the_same_bytes(remote: Path, tmp_path: Path) -> 
     assert len(lakes[0]) == 18
 
 
+def test_a_day_made_again_after_later_ones_is_the_same(remote: Path, tmp_path: Path) -> None:
+    """A pack of the later day holds every repository of the earlier one, some of them at another commit."""
+    still = make(tmp_path / "still")
+    commit(still, {b"s.md": b"still\n"})
+    settings = settings_for(tmp_path / "lake", still, remote)
+    make_day(settings, DAYS[0])
+    before = derived_digests(tmp_path / "lake")
+    make_day(settings, DAYS[1])
+    make_day(settings, DAYS[0])
+    after = derived_digests(tmp_path / "lake")
+    assert {path: digest for path, digest in after.items() if str(DAYS[0]) in path} == before
+
+
+def test_a_damaged_mirror_is_told_and_made_anew(remote: Path, tmp_path: Path) -> None:
+    """The damage is in what no fetch reads: only the audit finds it."""
+    settings = settings_for(tmp_path / "lake", remote.as_uri())
+    make_day(settings, DAYS[0])
+    (pack,) = (tmp_path / "lake" / "genome" / "mirrors").glob("*.git/objects/pack/*.pack")
+    flip(pack, 8 * (pack.stat().st_size - 40))
+    lake = make_day(settings, DAYS[1])
+    (row,) = rows(lake, REPOSITORIES, DAYS[1])
+    assert row["status"] == "left_out"
+    assert any(each["status"] == "failed" for each in rows(lake, "genome.audits", DAYS[1]))
+    lake = make_day(settings, DAYS[2])
+    (row,) = rows(lake, REPOSITORIES, DAYS[2])
+    assert (row["status"], row["why"]) == ("packed", None)
+    lake = make_day(settings, DAYS[1])
+    assert texts(lake, DAYS[1])["a.md"] == "1\n"
+
+
 def test_a_remote_that_vanishes_stays_as_its_mirror_has_it(remote: Path, tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "lake", remote.as_uri())
     make_day(settings, DAYS[0])

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from coevo_pipelines.genome import ecosystem, mirrors
+from coevo_pipelines.genome.audit import audit
 from coevo_pipelines.genome.ecosystem import GenomeError, Listed, Source, source_of
 from coevo_pipelines.genome.gather import MOST_LINKS, Asking, gather
 from coevo_pipelines.lake import schemas
@@ -139,9 +140,17 @@ def test_a_failed_look_is_taken_again(remote: Path, folder: Path) -> None:
 
 def test_a_remote_that_never_was(tmp_path: Path, folder: Path) -> None:
     row = one(tmp_path / "absent", asking(folder))
-    assert (row["status"], row["mirror"], row["commit"], row["kept"]) == ("gone", None, None, [])
-    assert "no mirror made" in row["error"]
+    assert (row["status"], row["mirror"], row["commit"], row["kept"]) == ("failed", None, None, [])
+    assert row["error"] == f"{tmp_path / 'absent'}: no mirror made: there is no such folder"
     assert [file.suffix for file in folder.iterdir()] == [".lock"]
+    assert one((tmp_path / "absent").as_uri(), asking(folder))["status"] == "gone"
+
+
+def test_a_folder_that_was_mirrored_and_went(remote: Path, folder: Path) -> None:
+    path = folder / one(remote, asking(folder))["mirror"]
+    shutil.rmtree(remote)
+    shutil.rmtree(path)
+    assert one(remote, asking(folder, end=END + DAY, now=NOW + DAY))["status"] == "gone"
 
 
 @pytest.fixture
@@ -168,7 +177,7 @@ def test_a_mirror_whose_remote_says_nothing_any_more(remote: Path, folder: Path,
     late = one(silenced, asking(folder, end=END + DAY, timeout=1))
     assert (late["status"], late["commit"], late["mirror"]) == ("failed", first["commit"], first["mirror"])
     assert late["url"] == shown
-    assert "no end after 1 s" in late["error"]
+    assert late["error"] == "no answer within 1 s"
 
 
 @pytest.mark.parametrize(
@@ -218,6 +227,26 @@ def test_an_empty_repository(tmp_path: Path, folder: Path) -> None:
     row = one(make(tmp_path / "empty.git"), asking(folder))
     assert (row["status"], row["head"], row["commit"], row["error"]) == ("fetched", None, None, None)
     assert gather([], named(tmp_path / "empty.git"), [], asking(folder)) == [row]
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed"])
+def test_a_default_branch_that_is_dropped(remote: Path, folder: Path, how: str) -> None:
+    first = one(remote, asking(folder))
+    if how == "renamed":
+        commit(remote, {b"b": b"b"}, ref="refs/heads/trunk")
+    git(remote, "update-ref", "-d", "refs/heads/main")
+    later = asking(folder, end=END + DAY, now=NOW + DAY)
+    row = one(remote, later)
+    assert (row["status"], row["head"], row["commit"], row["fetched_at"]) == (
+        "fetched", None, first["commit"], NOW + DAY,
+    )  # fmt: skip
+    assert row["error"] == "no default branch any more: the last one seen on 2019-03-26 is used"
+    assert row["kept"] == [f"refs/heads/main was {first['commit']}: deleted"]
+    assert audit(folder / row["mirror"], row["commit"]).passed
+    assert one(remote, later) == row
+    back = commit(remote, {b"c": b"c"})
+    assert one(remote, asking(folder, end=END + 2 * DAY, now=NOW + 2 * DAY))["commit"] == back
+    assert one(remote, later) == row
 
 
 def test_a_detached_head(remote: Path, folder: Path) -> None:
@@ -276,16 +305,62 @@ def test_a_damaged_record_or_mirror_fails_alone(remote: Path, folder: Path, tmp_
     (folder / rows[2]["mirror"]).write_text("no folder")
     again = gather(named(remote, *others), [], [], asking(folder, end=END + DAY, now=NOW + DAY))
     fit(again)
-    assert [row["status"] for row in again] == ["fetched", "failed", "failed"]
-    assert "not a line of a mirror's record" in again[1]["error"]
-    assert again[2]["error"]
+    assert [row["status"] for row in again] == ["fetched", "failed", "fetched"]
+    record = rows[1]["mirror"].removesuffix("git") + "jsonl"
+    assert again[1]["error"].startswith(f"{record} line 1: not a line of a mirror's record")
+    assert (again[2]["commit"], again[2]["error"]) == (rows[2]["commit"], None)  # made anew
+
+
+@pytest.fixture
+def damaged(remote: Path, folder: Path) -> tuple[dict[str, Any], Path]:
+    """The day's row, and its mirror since then damaged and marked so."""
+    row = one(remote, asking(folder))
+    path = folder / row["mirror"]
+    for pack in path.glob("objects/pack/*"):
+        pack.unlink()
+    mirrors.mark_damaged(path)
+    return row, path
+
+
+def test_a_marked_mirror_is_made_anew_and_the_day_keeps_its_look(
+    remote: Path, folder: Path, damaged: tuple[dict[str, Any], Path]
+) -> None:
+    row, path = damaged
+    commit(remote, {b"b": b"b"}, [row["commit"]], FIRST_DATE + 1)
+    assert one(remote, asking(folder, now=NOW + DAY)) == row
+    assert audit(path, row["commit"]).passed
+    assert not mirrors.is_marked(path)
+    assert [look.at for look in mirrors.seen(path)] == [NOW, NOW + DAY]
+    assert one(remote, asking(folder, now=NOW + DAY)) == row
+    assert len(list(mirrors.seen(path))) == 2  # whole again, and nobody is asked
+
+
+def test_a_marked_mirror_whose_remote_fails_is_asked_for_again(
+    remote: Path, folder: Path, damaged: tuple[dict[str, Any], Path], silent: str
+) -> None:
+    row, path = damaged
+    listed = Listed(Source("engine", f"{silent}/x"), "settings", shown=str(remote))
+    late = one(listed, asking(folder, now=NOW + DAY, timeout=1))
+    assert late == row | {"status": "failed", "error": "no answer within 1 s"}
+    assert mirrors.is_marked(path)
+    shutil.rmtree(remote)
+    assert one(remote, asking(folder, now=NOW + DAY)) == row  # no better one will come
+    assert mirrors.is_marked(path)
 
 
 def test_a_folder_that_cannot_be_made_is_told_of_each(remote: Path, folder: Path) -> None:
     folder.write_text("a file where the mirrors should be")
     row = one(remote, asking(folder))
     assert row["status"] == "failed"
-    assert str(folder) in row["error"]
+    assert row["error"] == "[Errno 17] File exists: 'genome/mirrors'"
+
+
+def test_what_is_shown_for_an_address_is_shown_in_errors(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "somewhere" / "engine.git"
+    for place in (str(path), path.as_uri()):
+        row = one(Listed(Source("engine", place), "settings", shown="sample://git/engine"), asking(folder))
+        assert row["error"].startswith("sample://git/engine: no mirror made: ")
+        assert str(tmp_path) not in row["error"]
 
 
 # Many remotes.

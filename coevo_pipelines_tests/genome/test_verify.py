@@ -6,6 +6,7 @@ import hashlib
 import random
 import shutil
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,20 @@ import pytest
 from coevo_pipelines.genome import manifest, packs
 from coevo_pipelines.genome.files import Rules
 from coevo_pipelines.genome.git import object_id
+from coevo_pipelines.genome.mirrors import fetch
 from coevo_pipelines.genome.verify import wrong_mirrors, wrong_packs
 from coevo_pipelines_tests.genome.repositories import FIRST_DATE, commit, flip, git, loose
 from coevo_pipelines_tests.genome.test_packing import chosen, made
 
 FILES = {b"LICENSE": b"SPDX-License-Identifier: MIT\n", b"a.md": b"<|x|>", b"caf\xe9.txt": b"caf\xe9", b"z.png": b"\0"}
+
+
+AT = datetime(2019, 3, 25, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Path:
+    return tmp_path / "mirrors"
 
 
 @pytest.fixture
@@ -112,79 +122,121 @@ def test_a_pack_of_many_days_is_read_once(lake: Path) -> None:
 
 
 def mirrored(mirrors: Path, name: str = "x") -> dict[str, Any]:
-    repo = made(mirrors / name, {b"%d.md" % at: random.Random(at).randbytes(60) for at in range(12)})
-    first = git(repo, "rev-parse", "main")
-    tip = commit(repo, {b"a.md": b"a", b"d/b.md": b"b"}, [first], FIRST_DATE + 86_400)
-    return {"repo": f"of/{name}", "mirror": name, "commit": first, "tip": tip}
+    """A mirror whose remote was rewritten once; the row of `genome.ecosystem` of the second look."""
+    remote = made(
+        mirrors.parent / f"remote-{name}", {b"%d.md" % at: random.Random(at).randbytes(60) for at in range(12)}
+    )
+    fetch(str(remote), mirrors, at=AT, name=name)
+    commit(remote, {b"a.md": b"a", b"d/b.md": b"b"}, (), FIRST_DATE + 86_400)
+    mirror = fetch(str(remote), mirrors, at=AT + timedelta(1), name=name)
+    return {
+        "date": date(2019, 3, 26), "repo": f"of/{name}", "mirror": mirror.path.name, "status": "fetched",
+        "commit": mirror.commit, "fetched_at": AT + timedelta(1),
+    }  # fmt: skip
 
 
-def test_a_flipped_bit_of_a_mirrors_pack_is_found(tmp_path: Path) -> None:
+def test_a_flipped_bit_of_a_mirrors_pack_is_found(mirrors: Path) -> None:
     """In what the day's commit reaches and in what it does not, in the index and in the data."""
-    row = mirrored(tmp_path)
-    git(tmp_path / "x", "gc", "--quiet")
-    assert list(wrong_mirrors(tmp_path, [row], shallow=False)) == []
+    row = mirrored(mirrors)
+    assert list(wrong_mirrors(mirrors, [row])) == []
     draw = random.Random(4)
-    for file in sorted((tmp_path / "x" / "objects" / "pack").iterdir()):
+    for file in sorted((mirrors / "x.git" / "objects" / "pack").iterdir()):
         if file.suffix not in (".pack", ".idx"):
             continue
         whole = file.read_bytes()
-        for _ in range(12):
+        for _ in range(6):
             flip(file, draw.randrange(8 * len(whole)))
-            (found,) = wrong_mirrors(tmp_path, [row], shallow=False)
+            found = list(wrong_mirrors(mirrors, [row]))
             file.write_bytes(whole)
-            assert found.startswith("of/x: mirror x: audit level ")
-    assert list(wrong_mirrors(tmp_path, [row], shallow=False)) == []
+            assert found and found[0].startswith("of/x: mirror x.git: audit level ")
+    assert list(wrong_mirrors(mirrors, [row])) == []
 
 
-def test_a_flipped_bit_of_a_mirrors_object_is_located(tmp_path: Path) -> None:
-    row = mirrored(tmp_path)
+def test_a_flipped_bit_of_a_mirrors_object_is_located(mirrors: Path) -> None:
+    row = mirrored(mirrors)
+    repo = mirrors / row["mirror"]
+    for pack in sorted((repo / "objects" / "pack").glob("*.pack")):
+        data = pack.read_bytes()
+        for each in pack.parent.glob(f"{pack.stem}.*"):
+            each.unlink()
+        git(repo, "unpack-objects", "-q", stdin=data)
     draw = random.Random(5)
     for at in range(12):
         oid = object_id("blob", random.Random(at).randbytes(60))
-        file = loose(tmp_path / "x", oid)
+        file = loose(repo, oid)
         whole = file.read_bytes()
         flip(file, draw.randrange(8 * (len(whole) - 1)))  # the last byte may end in bits that stand for nothing
-        (found,) = wrong_mirrors(tmp_path, [row], shallow=False)
+        (found,) = wrong_mirrors(mirrors, [row])
         file.write_bytes(whole)
         assert oid in found
-    assert list(wrong_mirrors(tmp_path, [row], shallow=False)) == []
+    assert list(wrong_mirrors(mirrors, [row])) == []
 
 
-def _gone(mirrors: Path, row: dict[str, Any]) -> None:
-    shutil.rmtree(mirrors / row["mirror"])
+def _gone(repo: Path) -> None:
+    shutil.rmtree(repo)
 
 
-def _object_gone(mirrors: Path, row: dict[str, Any]) -> None:
-    loose(mirrors / row["mirror"], row["commit"]).unlink()
+def _shallow(repo: Path) -> None:
+    (repo / "shallow").write_text(git(repo, "rev-parse", "main") + "\n")
 
 
-def _other_history(mirrors: Path, row: dict[str, Any]) -> None:
-    row["tip"] = commit(mirrors / row["mirror"], {b"x.md": b"x"}, ref=None)
+def _moved(repo: Path) -> None:
+    git(repo, "update-ref", "refs/heads/main", kept(repo))
 
 
-def _shallow(mirrors: Path, row: dict[str, Any]) -> None:
-    (mirrors / row["mirror"] / "shallow").write_text(row["commit"] + "\n")
+def _branch(repo: Path) -> None:
+    git(repo, "update-ref", "refs/heads/other", kept(repo))
+
+
+def _kept_gone(repo: Path) -> None:
+    git(repo, "update-ref", "-d", f"refs/kept/{kept(repo)}")
+
+
+def _record_changed(repo: Path) -> None:
+    tip = git(repo, "rev-parse", "main")
+    record = repo.with_suffix(".jsonl")
+    record.write_text(record.read_text().replace(f'"commit": "{tip}"', f'"commit": "{tip[::-1]}"'))
+
+
+def _record_cut(repo: Path) -> None:
+    record = repo.with_suffix(".jsonl")
+    record.write_text(record.read_text().splitlines(keepends=True)[0])
+
+
+def _record_unreadable(repo: Path) -> None:
+    record = repo.with_suffix(".jsonl")
+    record.write_text("x" + record.read_text())
+
+
+def kept(repo: Path) -> str:
+    return git(repo, "for-each-ref", "--format=%(objectname)", "refs/kept/")
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_gone, "the mirror x is not there any more; make the day again to fetch it"),
-        (_object_gone, "mirror x: audit level 1: "),
-        (_other_history, "mirror x: audit level 1: "),
-        (_shallow, "mirror x: audit level 2: shallow: "),
+        (_gone, "it is not there any more; make the day again to fetch it"),
+        (_shallow, "audit level 2: shallow: "),
+        (_moved, "refs/heads/main is "),
+        (_branch, "refs/heads/other is "),
+        (_kept_gone, "is missing; the record has "),
+        (_record_changed, "and 2019-03-26 was made from "),
+        (_record_cut, "its record has no look of 2019-03-26 02:00:00+00:00, from which 2019-03-26 was made"),
+        (_record_unreadable, "line 1: not a line of a mirror's record"),
     ],
 )
-def test_each_mirror_is_told_of_by_itself(
-    tmp_path: Path, damage: Callable[[Path, dict[str, Any]], None], said: str
-) -> None:
-    rows = [mirrored(tmp_path, name) for name in ("a", "x", "z")]
-    damage(tmp_path, rows[1])
-    (found,) = wrong_mirrors(tmp_path, rows, shallow=False)
-    assert found.startswith(f"of/x: {said}")
-    if damage is _shallow:
-        assert list(wrong_mirrors(tmp_path, rows, shallow=True)) == []
+def test_each_mirror_is_told_of_by_itself(mirrors: Path, damage: Callable[[Path], None], said: str) -> None:
+    rows = [mirrored(mirrors, name) for name in ("a", "x", "z")]
+    damage(mirrors / "x.git")
+    found = list(wrong_mirrors(mirrors, rows))
+    assert found and all(each.startswith("of/x: mirror x.git: ") for each in found)
+    assert any(said in each for each in found)
+
+
+def test_a_mirror_that_no_longer_has_its_commit_is_told(mirrors: Path) -> None:
+    row = mirrored(mirrors) | {"commit": "1" * 40}
+    assert any("audit level 1" in each for each in wrong_mirrors(mirrors, [row]))
 
 
 def test_no_packs_and_no_mirrors_are_no_findings(tmp_path: Path) -> None:
-    assert list(wrong_packs(tmp_path, [])) == list(wrong_mirrors(tmp_path, [], shallow=False)) == []
+    assert list(wrong_packs(tmp_path, [])) == list(wrong_mirrors(tmp_path, [])) == []

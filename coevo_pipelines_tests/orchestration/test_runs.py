@@ -37,7 +37,7 @@ def of(days: Iterable[date], digests: dict[str, str]) -> dict[str, str]:
     return {path: digest for path, digest in digests.items() if any(f"date={day}" in path for day in days)}
 
 
-@pytest.mark.parametrize("days", [DAYS[:2], DAYS[::-1]], ids=["one by one", "in reverse"])
+@pytest.mark.parametrize("days", [DAYS[:2], DAYS[1::-1]], ids=["one by one", "in reverse"])
 def test_any_order_of_days_gives_the_bytes_of_the_range(
     sample: Settings, tmp_path: Path, days: tuple[date, ...]
 ) -> None:
@@ -56,20 +56,20 @@ def test_a_second_run_changes_no_byte_and_commits_nothing(sample: Settings, tmp_
     assert verify(root).commits == commits
 
 
-def test_three_runs_for_different_dates_at_once(sample: Settings, tmp_path: Path) -> None:
+def test_runs_for_different_dates_at_once(sample: Settings, tmp_path: Path) -> None:
     root = tmp_path / "lake"
     runs = [
         subprocess.Popen(
             command("run", "--date", str(day), "--lake", str(root), "--json"),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path,
         )
-        for day in DAYS
+        for day in DAYS[:2]
     ]  # fmt: skip
     for run in runs:
         out, err = run.communicate(timeout=200)
         assert run.returncode == 0, err
         assert json.loads(out)["success"]
-    assert derived_digests(root) == derived_digests(sample.lake_root)
+    assert derived_digests(root) == of(DAYS[:2], derived_digests(sample.lake_root))
     assert verify(root).findings == ()
 
 
@@ -187,8 +187,8 @@ def test_an_incomplete_day_is_filled_by_the_next_run(sample: Settings, tmp_path:
 
     open_lake(settings)
     _append(lake, "scrapes.openalex", day, Capture((), "https://api.openalex.org: it was down"))
-    run_in_order(root, [DAYS[0], day, DAYS[2]])
-    assert derived_digests(root) == derived_digests(sample.lake_root)
+    run_in_order(root, [DAYS[0], day])
+    assert derived_digests(root) == of([DAYS[0], day], derived_digests(sample.lake_root))
     present = lake.committed("scrapes.openalex", day)
     assert present is not None
     assert present.complete

@@ -184,7 +184,7 @@ def test_each_repository_of_the_newest_day_and_no_other() -> None:
     order = [said.index(each, start) for each in ("swarm-lab/ants", "bees0000000000MIT12,3453.9 MB39.2%", "tiny")]
     assert order == sorted(order)
     assert "tiny0000000000not certain12,345100 Bunder 0.1%" in said
-    assert "1 left out on 2026-11-20, and whyRepositoryWhy swarm-lab/ants2audit failed at level 3" in said
+    assert "1 not in it on 2026-11-20, and whyRepositoryWhy swarm-lab/ants2audit failed at level 3" in said
     assert "gone" not in said
 
 

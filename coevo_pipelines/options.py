@@ -41,14 +41,19 @@ def settings_of(lake: Path | None, source: WorldName | None) -> Settings:
     return load_settings(lake=lake, source=source.value if source else None)
 
 
+def date_of(text: str) -> date:
+    """A date as people write it on the command line; UsageError for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a date: write it as YYYY-MM-DD") from None
+
+
 def day_of(text: str, settings: Settings) -> date:
     """A partition's day; UsageError for what is no date, or no day that this lake can hold."""
     from datetime import UTC, datetime
 
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a date: write it as YYYY-MM-DD") from None
+    day = date_of(text)
     if day < settings.opening:
         raise UsageError(
             f"{day} is before the lake's first partition {settings.opening}; "

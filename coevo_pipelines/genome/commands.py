@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coevo_pipelines.options import DebugOption, JsonOption, UsageError
+from coevo_pipelines.options import DebugOption, JsonOption, UsageError, date_of
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from coevo_pipelines.genome.standalone import Choice
 
 genome = typer.Typer(
@@ -181,6 +179,7 @@ def prove(
 ) -> None:
     """A proof that one file is in the genome: its row and the hashes up to the root, checkable without the rest."""
     from coevo_pipelines.genome import manifest
+    from coevo_pipelines.lake.ledger import write_whole
 
     _is_there(manifest.place(file))
     found = manifest.read(manifest.place(file))
@@ -189,7 +188,7 @@ def prove(
         typer.echo(text, nl=False)
     else:
         _writable(out)
-        out.write_text(text)
+        write_whole(out, text.encode())
 
 
 @genome.command("verify-proof")
@@ -203,9 +202,8 @@ def verify_proof(
 
     Without --root it is checked against the root that it names itself: compare that with one that you trust.
     """
-    import hashlib
-
     from coevo_pipelines.genome import manifest
+    from coevo_pipelines.lake.ledger import file_sha256
     from coevo_pipelines.terminal import say
 
     _is_there(proof, *([content] if content else []))
@@ -215,8 +213,7 @@ def verify_proof(
         raise UsageError(f"{proof}: no JSON ({error}): give what `coevo genome prove` wrote") from None
     wrong = manifest.checked(given if isinstance(given, dict) else {}, root)
     if wrong is None and content is not None:
-        with content.open("rb") as stream:
-            own = hashlib.file_digest(stream, "sha256").hexdigest()
+        own = file_sha256(content)
         if own != given["row"].get("sha256"):
             wrong = f"{content} is another file: its sha256 is {own}, and the proof is of {given['row'].get('sha256')}"
     if wrong:
@@ -280,16 +277,7 @@ def diff(
 def _choice(on: str | None, mirrors: Path, shallow: bool) -> Choice:
     from coevo_pipelines.genome.standalone import Choice
 
-    return Choice(on=None if on is None else _day(on), mirrors=mirrors, shallow=shallow)
-
-
-def _day(text: str) -> date:
-    from datetime import date
-
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a date: write it as YYYY-MM-DD") from None
+    return Choice(on=None if on is None else date_of(on), mirrors=mirrors, shallow=shallow)
 
 
 def _writable(out: Path) -> None:

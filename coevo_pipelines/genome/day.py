@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TABLES = ("genome.repositories", "genome.audits", "genome.files", "genome.manifest")
 MOST_DIFFERENCES = 20
 LONGEST_DIFFERENCE = 1_000
 AT_ONCE = 200

@@ -100,10 +100,7 @@ def in_order(sources: Iterable[Source], first: Sequence[str] = (), last: Sequenc
     by_name: dict[str, Source] = {}
     for source in sources:
         if source.name in by_name:
-            raise GenomeError(
-                f"{public(source.place)} and {public(by_name[source.name].place)} are both called {source.name}: "
-                "name one, NAME=PLACE"
-            )
+            raise _twice(source, by_name[source.name])
         by_name[source.name] = source
     for name in (*first, *last):
         if name not in by_name:
@@ -178,13 +175,16 @@ def once(listed: Iterable[Listed]) -> list[Listed]:
             continue
         if (other := names.get(each.source.name)) is not None:
             if each.by == "settings" or key in names:
-                raise GenomeError(
-                    f"{public(each.source.place)} and {public(other.source.place)} are both called "
-                    f"{each.source.name}: name one, NAME=PLACE"
-                )
+                raise _twice(each.source, other.source)
             each = replace(each, source=replace(each.source, name=key))
         by_address[key] = names[each.source.name] = each
     return list(by_address.values())
+
+
+def _twice(source: Source, other: Source) -> GenomeError:
+    return GenomeError(
+        f"{public(source.place)} and {public(other.place)} are both called {source.name}: name one, NAME=PLACE"
+    )
 
 
 def _listed(works: pl.DataFrame, by: By, place: str | None) -> Iterator[Listed]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from coevo_pipelines.genome import archives, audit, files, licences, manifest, swhid, trees
 from coevo_pipelines.genome.asof import Commit
 from coevo_pipelines.genome.audit import Audit, Content, Level
 from coevo_pipelines.genome.git import TIMEOUT, Git, algorithm_of, object_id
 from coevo_pipelines.genome.mirrors import Kept
-from coevo_pipelines.genome.pack import INSIDE, PackWriter
+from coevo_pipelines.genome.pack import INSIDE, PackWriter, to_disk
 from coevo_pipelines.genome.trees import Entry
 
 INNER = 0o100644
@@ -64,6 +65,36 @@ def add(
         writer.drop()
         return found, []
     return found, rows
+
+
+def seal(
+    writer: PackWriter,
+    stream: IO[bytes],
+    place: Path,
+    rows: Sequence[manifest.Row],
+    repositories: Sequence[Mapping[str, Any]],
+    rules: files.Rules,
+    *,
+    as_of: date | None = None,
+    left_out: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
+    """End the pack that `writer` writes to `stream`, and write its manifest to `place`; the manifest's header."""
+    done = writer.close()
+    to_disk(stream)
+    header = manifest.header_of(
+        rows,
+        {
+            "as_of": None if as_of is None else as_of.isoformat(),
+            "pack": {"size": done.size, "sha256": done.sha256, "files": done.files},
+            "repositories": list(repositories),
+            "left_out": list(left_out),
+            "rules": rules.told(),
+        },
+    )
+    with place.open("wb") as lines:
+        lines.writelines(manifest.lines(header, rows))
+        to_disk(lines)
+    return header
 
 
 def about(chosen: Chosen, found: Audit, rows: Sequence[manifest.Row]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from typing import IO, Any
 from coevo_pipelines.genome import files, manifest
 from coevo_pipelines.genome.audit import Level, commit_level
 from coevo_pipelines.genome.git import TIMEOUT
-from coevo_pipelines.genome.pack import PackError, PackWriter, to_disk, unescape
-from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
+from coevo_pipelines.genome.pack import PackError, PackWriter, unescape
+from coevo_pipelines.genome.packing import Chosen, about, add, reason_of, seal
 from coevo_pipelines.lake.ledger import file_sha256, sync_folder
 
 log = logging.getLogger(__name__)
@@ -147,20 +147,7 @@ def _write(
             log.info("genome: %s: %s", each.name, f"{len(own):,} files" if found.passed else reason_of(found.levels))
         if not repositories:
             return None
-        done = writer.close()
-        to_disk(stream)
-    told = {
-        "as_of": None,
-        "pack": {"size": done.size, "sha256": done.sha256, "files": done.files},
-        "repositories": repositories,
-        "left_out": [],
-        "rules": rules.told(),
-    }
-    header = manifest.header_of(rows, told)
-    with manifest.place(file).open("wb") as stream:
-        stream.writelines(manifest.lines(header, rows))
-        to_disk(stream)
-    return header
+        return seal(writer, stream, manifest.place(file), rows, repositories, rules)
 
 
 def _copied(writer: PackWriter, name: str, pack: Pack) -> list[dict[str, Any]]:

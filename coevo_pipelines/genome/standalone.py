@@ -15,15 +15,15 @@ from coevo_pipelines.genome import files, manifest, mirrors
 from coevo_pipelines.genome.asof import commit_at
 from coevo_pipelines.genome.asof import read as read_commit
 from coevo_pipelines.genome.audit import Audit, audit
-from coevo_pipelines.genome.changes import compared
+from coevo_pipelines.genome.changes import SAME, compared
 from coevo_pipelines.genome.ecosystem import GenomeError, Source
 from coevo_pipelines.genome.git import TIMEOUT, Git, GitError, Objects, algorithm_of, git_folder, object_id
-from coevo_pipelines.genome.pack import Packed, PackError, PackWriter, to_disk
+from coevo_pipelines.genome.pack import Packed, PackError, PackWriter
 from coevo_pipelines.genome.pack import read as read_pack
 from coevo_pipelines.genome.pack import unpack as unpack_pack
-from coevo_pipelines.genome.packing import Chosen, about, add, reason_of
+from coevo_pipelines.genome.packing import Chosen, about, add, reason_of, seal
 from coevo_pipelines.genome.packs import Pack
-from coevo_pipelines.lake.ledger import beside
+from coevo_pipelines.lake.ledger import beside, file_sha256
 
 if TYPE_CHECKING:
     from datetime import date
@@ -138,19 +138,9 @@ def pack(
             if not repositories:
                 whys = "; ".join(f"{each['name']}: {each['why']}" for each in left_out) or "no repository was named"
                 raise NothingToPack(f"nothing to pack: {whys}")
-            done = writer.close()
-            to_disk(stream)
-        told = {
-            "as_of": None if choice.on is None else choice.on.isoformat(),
-            "pack": {"size": done.size, "sha256": done.sha256, "files": done.files},
-            "repositories": repositories,
-            "left_out": left_out,
-            "rules": rules.told(),
-        }
-        header = manifest.header_of(rows, told)
-        with new_manifest.open("wb") as stream:
-            stream.writelines(manifest.lines(header, rows))
-            to_disk(stream)
+            header = seal(
+                writer, stream, new_manifest, rows, repositories, rules, as_of=choice.on, left_out=left_out
+            )  # fmt: skip
         new_pack.replace(out)
         new_manifest.replace(manifest.place(out))
     return header
@@ -178,8 +168,7 @@ def verify(out: Path) -> list[str]:
     if missing and not findings:
         findings.append(f"{out}: {missing:,} packed files of the manifest are not in it")
     if header:
-        with out.open("rb") as stream:
-            own = hashlib.file_digest(stream, "sha256").hexdigest()
+        own = file_sha256(out)
         size = out.stat().st_size
         said = header["pack"]
         if (size, own) != (said["size"], said["sha256"]) and not findings:
@@ -254,7 +243,7 @@ def _texts_of(file: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str],
 
 
 def _content(row: manifest.Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("git_id", "mode", "reason", "stripped", "charset"))
+    return tuple(row[name] for name in SAME)
 
 
 def _differs(packed: Packed, row: manifest.Row | None) -> str | None:

@@ -9,14 +9,13 @@ in Parquet.
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.ledger import sync_folder
+from coevo_pipelines.lake.ledger import beside, sync_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,15 +90,12 @@ def build(lake: Lake) -> Path:
     with FileLock(lake.root / ".catalog.lock"):
         for leftover in lake.root.glob(f".{CATALOG}.*"):
             leftover.unlink()
-        temporary = lake.root / f".{CATALOG}.{uuid.uuid4().hex[:8]}"
-        try:
+        with beside(target) as temporary:
             _build_undisturbed(lake, temporary)
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.replace(target)
             sync_folder(lake.root)
-        finally:
-            temporary.unlink(missing_ok=True)
     return target
 
 

@@ -324,6 +324,14 @@ def beside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, or leave what was there."""
+    with beside(path) as draft:
+        write_durably(draft, data)
+        draft.replace(path)
+        sync_folder(path.absolute().parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` survive a power cut (not possible, nor needed, on Windows)."""
     if os.name == "nt":

@@ -39,7 +39,7 @@ def _growth_asset(settings: Settings) -> dg.AssetsDefinition:
     def growth(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         import polars as pl
 
-        from coevo_pipelines.lake.ledger import beside, write_durably
+        from coevo_pipelines.lake.ledger import write_whole
         from coevo_pipelines.report.growth import RECENT, page
 
         lake = open_lake(settings, context.run.run_id)
@@ -50,9 +50,7 @@ def _growth_asset(settings: Settings) -> dg.AssetsDefinition:
         body = page(manifest.collect(), repositories.collect(), recent.collect(), lake.world)
         path = lake.root / PAGE
         path.parent.mkdir(exist_ok=True)
-        with beside(path) as draft:
-            write_durably(draft, body)
-            draft.replace(path)
+        write_whole(path, body)
         log.info("report: %s", PAGE)
         yield dg.MaterializeResult(asset_key=KEY, metadata={"dagster/uri": path.as_uri(), "bytes": len(body)})
 

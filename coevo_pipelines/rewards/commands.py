@@ -259,8 +259,8 @@ def show(
     Example:
       coevo rewards show --round sample --picture lorenz.svg
     """
+    from coevo_pipelines.lake.ledger import write_whole
     from coevo_pipelines.rewards import asked, concentration
-    from coevo_pipelines.rewards.tables import write_whole
     from coevo_pipelines.terminal import json_out, say
 
     if picture is not None and (picture.suffix.lower() != ".svg" or not picture.absolute().parent.is_dir()):

@@ -9,7 +9,6 @@ import csv
 import io
 import re
 import unicodedata
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from coevo_pipelines.lake.ledger import sync_folder, write_durably
+from coevo_pipelines.lake.ledger import write_whole
 
 BATCH = 1 << 17
 LONGEST_EXPONENT = 100
@@ -94,17 +93,6 @@ def write_rows(frame: pl.DataFrame, path: Path) -> None:
     else:
         frame.write_parquet(buffer)
     write_whole(path, buffer.getvalue())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, or leave what was there."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        write_durably(temporary, data)
-        temporary.replace(path)
-        sync_folder(path.absolute().parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_csv(path: Path, wanted: Sequence[str], optional: Sequence[str]) -> pl.DataFrame:

@@ -15,7 +15,8 @@ import pytest
 
 from coevo_pipelines.genome import manifest, standalone
 from coevo_pipelines.genome.asof import Commit, Stamp
-from coevo_pipelines.genome.day import MOST_DIFFERENCES, TABLES, Known, _moment, genome_of, root_of
+from coevo_pipelines.genome.assets import TABLES
+from coevo_pipelines.genome.day import MOST_DIFFERENCES, Known, _moment, genome_of, root_of
 from coevo_pipelines.genome.files import Rules
 from coevo_pipelines.genome.git import object_id
 from coevo_pipelines.lake import schemas

@@ -369,6 +369,24 @@ _TABLES = (
         ),
     ),
     Table(
+        name="traces.texts",
+        description="What works say of themselves, as found in the answers; text in Parquet only. READMEs and cards of "
+        "a past day are those of the moment when they were seen.",
+        key=("work_id", "kind", "source", "event_at"),
+        columns=(
+            Column("work_id", "string", "the work"),
+            Column("kind", "string", "which text of it", enum=("abstract", "readme", "card")),
+            _SOURCE,
+            _EVENT_AT,
+            Column("license", "string", "of the text: SPDX identifier or the source's own name", nullable=True),
+            Column("sha256", "string", "of the text, UTF-8"),
+            Column("text", "string", "README or card as given, abstract with its lines joined into paragraphs"),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+        not_in_catalog=("text",),
+    ),
+    Table(
         name="traces.rejects",
         description="What could not be read, or does not belong to the day, with the reason. Nothing is dropped.",
         key=("source", "raw_sha256", "locator", "reason"),

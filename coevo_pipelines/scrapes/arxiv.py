@@ -24,6 +24,8 @@ DEEPEST_OFFSET = 9_000
 ATOM = "{http://www.w3.org/2005/Atom}"
 ARXIV = "{http://arxiv.org/schemas/atom}"
 OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
+METADATA_LICENSE = "CC0-1.0"
+"""Of the descriptive metadata, to which the terms count the abstract: https://info.arxiv.org/help/api/tou.html."""
 _WITHDRAWN = re.compile(r"(?i)\bwithdrawn\b")
 
 
@@ -86,7 +88,7 @@ def _pages(scrape: Scrape, session: requests.Session, query: str) -> bool:
 
 
 def parse(exchange: Exchange, traces: Traces) -> None:
-    """Works, people and identities of one Atom feed. Raises ParseError when it is not one."""
+    """Works, abstracts, people and identities of one Atom feed. Raises ParseError when it is not one."""
     feed = xml_root(exchange.body)
     if feed.tag != f"{ATOM}feed":
         raise ParseError(f"the root element is {feed.tag}, not an Atom feed")
@@ -105,7 +107,7 @@ def _parse_entry(entry: Element, traces: Traces) -> None:
     if not title:
         raise ParseError(f"{work_id} has no title")
     comment = _text(entry, f"{ARXIV}comment") or ""
-    summary = _text(entry, f"{ATOM}summary") or ""
+    abstract = _abstract(entry)
     if created_at not in traces.window:
         traces.outside(work_id)
         return
@@ -120,12 +122,13 @@ def _parse_entry(entry: Element, traces: Traces) -> None:
         title=title,
         created_at=created_at,
         version=version,
-        status="withdrawn" if _WITHDRAWN.search(comment) and not summary.strip() else "active",
+        status="withdrawn" if _WITHDRAWN.search(comment) and not abstract else "active",
         native_id=work_id.removeprefix("arxiv:"),
         url=f"https://arxiv.org/abs/{work_id.removeprefix('arxiv:')}",
         fields=[*first, *(c for c in categories if c and c not in first)],
-        text=f"{title}\n{summary}",
+        text=f"{title}\n{abstract}",
     )
+    traces.text(work_id, "abstract", abstract, license=METADATA_LICENSE)
     for position, author in enumerate(entry.findall(f"{ATOM}author"), start=1):
         name = _text(author, f"{ATOM}name")
         if name:
@@ -133,6 +136,13 @@ def _parse_entry(entry: Element, traces: Traces) -> None:
     given = _text(entry, f"{ARXIV}doi")
     if given and (doi := traces.read(f"{work_id} doi", identifiers.doi, given)):
         traces.identity(work_id, doi, created_at, "arxiv:doi")
+
+
+def _abstract(entry: Element) -> str:
+    """Its paragraphs, a blank line between two. A line that is indented begins one; other line ends are where the
+    text was wrapped (https://info.arxiv.org/help/prep.html)."""
+    paragraphs = re.split(r"\n(?=[ \t])", entry.findtext(f"{ATOM}summary") or "")
+    return "\n\n".join(joined for paragraph in paragraphs if (joined := " ".join(paragraph.split())))
 
 
 def _text(node: Element, path: str) -> str | None:

@@ -247,7 +247,7 @@ def parse(exchange: Exchange, traces: Traces) -> None:
             with traces.item(f"items[{number}]"):
                 _parse_repository(item, traces, is_account=is_account)
     elif match := _README.search(path):
-        _parse_file(match[1], exchange.body, traces)
+        _parse_file(match[1], exchange.body, traces, is_readme=True)
     elif match := _CONTRIBUTORS.search(path):
         _parse_contributors(match[1], exchange, traces)
     elif match := _CONTENT.search(path):
@@ -304,16 +304,19 @@ def _parse_repository(item: Any, traces: Traces, *, is_account: bool = False) ->
         traces.reference(work_id, target, "derives_from", created_at, "repository: fork parent")
 
 
-def _parse_file(repository: str, body: bytes, traces: Traces) -> None:
+def _parse_file(repository: str, body: bytes, traces: Traces, *, is_readme: bool = False) -> None:
     """What one file of a repository says, as the contents API gives it (base64 inside JSON)."""
     record = json_object(body)
     work_id, path = identifiers.github(repository), str(record.get("path") or "README")
     if record.get("encoding") == "none":
         raise ParseError(f"{work_id} {path}: too large for the contents API")
     try:
-        text = base64.b64decode(record.get("content") or "", validate=False).decode("utf-8", "replace")
+        content = base64.b64decode(record.get("content") or "", validate=False)
     except (binascii.Error, TypeError) as error:
         raise ParseError(f"{path}: the content is not base64 ({error})") from error
+    if is_readme:
+        traces.text(work_id, "readme", content)
+    text = content.decode("utf-8", "replace")
     if read_addresses := funding.reader(path):
         _parse_addresses(repository, path, text, read_addresses, traces)
     elif path.lower() == ".all-contributorsrc":

@@ -125,7 +125,7 @@ def _api(scrape: Scrape) -> Iterator[HfApi]:
 
 
 def parse(exchange: Exchange, traces: Traces) -> None:
-    """Models, datasets or spaces from a listing page; links from a card."""
+    """Models, datasets or spaces from a listing page; a card and its links."""
     path = unquote(urlsplit(exchange.url).path)
     if match := _LISTING.search(path):
         kind = KINDS[match[1]]
@@ -134,6 +134,7 @@ def parse(exchange: Exchange, traces: Traces) -> None:
                 _parse_item(kind, item, traces)
     elif match := _CARD.search(path):
         work_id = identifiers.huggingface(KINDS[match[1] or "models"], match[2])
+        traces.text(work_id, "card", exchange.body)
         for line, target in identifiers.in_text(exchange.body.decode("utf-8", "replace")):
             traces.file_reference(work_id, target, "mentions", f"README.md line {line}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ KINDS_OF_ROW = (
     "payouts",
     "optouts",
     "contributions",
+    "texts",
     "rejects",
 )
 """The tables of the stage, by their short names."""
@@ -56,7 +58,7 @@ class Traces:
         self._patterns = [(topic.name, _pattern(topic)) for topic in topics]
         self._provenance: Row = {}
         self._topic: str | None = None
-        self._events: dict[str, datetime] = {}
+        self._works: dict[str, Row] = {}
         self._begun: list[str] = []
 
     def begin(self, exchange: Exchange) -> None:
@@ -79,7 +81,7 @@ class Traces:
             for name, mark in marks.items():
                 del self.rows[name][mark:]  # no half of an item
             for work_id in self._begun[begun:]:
-                self._events.pop(work_id, None)
+                self._works.pop(work_id, None)
             del self._begun[begun:]
             self.reject(locator, str(error) if isinstance(error, ParseError) else f"{type(error).__name__}: {error}")
 
@@ -98,7 +100,7 @@ class Traces:
     def outside(self, work_id: str) -> None:
         """The work's events belong to other days."""
         self.outside_window += 1
-        self._events.pop(work_id, None)
+        self._works.pop(work_id, None)
 
     def work(
         self,
@@ -119,7 +121,7 @@ class Traces:
         fields: list[str] | None = None,
         tags: list[str] | None = None,
     ) -> None:
-        """The work appeared or changed. `text` is searched for the followed topics and not stored."""
+        """The work appeared or changed. `text` is searched for the followed topics and not stored here."""
         for field, value in (
             ("title", title), ("version", version), ("license", license), ("owner", owner),
             ("native_id", native_id), ("url", url), *(("fields", one) for one in fields or ()),
@@ -129,27 +131,26 @@ class Traces:
         topics = {name for name, pattern in self._patterns if pattern.search(haystack)}
         if self._topic is not None:
             topics.add(self._topic)
-        self.rows["works"].append(
-            {
-                "work_id": work_id,
-                "kind": kind,
-                "event": event,
-                "event_at": event_at,
-                "title": title,
-                "created_at": created_at,
-                "version": version,
-                "status": status,
-                "license": license,
-                "owner": owner,
-                "native_id": native_id,
-                "url": url,
-                "fields": fields or [],
-                "tags": tags or [],
-                "topics": sorted(topics),
-                **self._provenance,
-            }
-        )
-        self._events[work_id] = event_at
+        row = {
+            "work_id": work_id,
+            "kind": kind,
+            "event": event,
+            "event_at": event_at,
+            "title": title,
+            "created_at": created_at,
+            "version": version,
+            "status": status,
+            "license": license,
+            "owner": owner,
+            "native_id": native_id,
+            "url": url,
+            "fields": fields or [],
+            "tags": tags or [],
+            "topics": sorted(topics),
+            **self._provenance,
+        }
+        self.rows["works"].append(row)
+        self._works[work_id] = row
         self._begun.append(work_id)
 
     def read(self, locator: str, convert: Callable[[Any], str], value: Any) -> str | None:
@@ -176,9 +177,34 @@ class Traces:
         """A reference in a file of a work. It is dated by the day's event of that work: for a past day the
         file is read as it is now, and says nothing of when the line was written. A file that links to its own
         work (badges do) refers to nothing."""
-        at = self._events.get(source_id)
-        if at is not None and target_id != source_id:
-            self.reference(source_id, target_id, relation, at, evidence)
+        work = self._works.get(source_id)
+        if work is not None and target_id != source_id:
+            self.reference(source_id, target_id, relation, work["event_at"], evidence)
+
+    def text(self, work_id: str, kind: str, said: str | bytes, *, license: str | None = None) -> None:
+        """What a work of the day says of itself, dated like a reference in a file of it; under `license`, or else
+        the work's own. White space alone is no text, and bytes that are not UTF-8 are a reject."""
+        work = self._works.get(work_id)
+        if work is None:
+            return
+        try:
+            text = said if isinstance(said, str) else said.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            self.reject(f"{work_id} {kind}", f"not UTF-8, so no text: {error}")
+            return
+        if not text.strip():
+            return
+        self.rows["texts"].append(
+            {
+                "work_id": work_id,
+                "kind": kind,
+                "event_at": work["event_at"],
+                "license": license or work["license"],
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+                "text": text,
+                **self._provenance,
+            }
+        )
 
     def metric(self, work_id: str, metric: str, value: Any) -> None:
         """A counter, as of the day's end. One that was seen after the grace period is null: it would be
@@ -206,7 +232,7 @@ class Traces:
     def observes(self, work_id: str) -> bool:
         """Whether what is seen of the work now may be said of the day: the work belongs to it, and the answer
         came in time. What a file or a list holds today says nothing of a day long past."""
-        return work_id in self._events and self.seen_in_time
+        return work_id in self._works and self.seen_in_time
 
     def claim(self, person_id: str, subject: str, at: datetime, *, name: str | None, proof: str | None) -> None:
         """The person says to be the account, author or iD `subject`. Without `proof` nobody has checked it."""

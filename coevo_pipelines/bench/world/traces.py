@@ -71,8 +71,8 @@ def trace_tables(world: World, items: Items, said: Said) -> Tables:
     yield "traces.metrics", _metrics(world, items)
     yield "traces.people", _people(world, items)
     yield "traces.identities", _identities(world, items)
-    for name in ("traces.claims", "traces.payouts", "traces.optouts", "traces.contributions"):
-        yield name, schemas.table(name).empty()  # nobody of a made-up world wants to be paid
+    for name in ("traces.claims", "traces.payouts", "traces.optouts", "traces.contributions", "traces.texts"):
+        yield name, schemas.table(name).empty()  # nobody of a made-up world wants to be paid or says anything
     yield "traces.rejects", _rejects(world, items)
 
 

@@ -10,11 +10,16 @@ pieces do not). The pattern is that of Qwen2 and later (tokenizer.json, `pre_tok
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
+    from tokenizers import Encoding, Tokenizer
 
 PIECES = "pieces"
 PATTERN = (
@@ -22,6 +27,9 @@ PATTERN = (
 )  # fmt: skip
 BATCH = 4_000_000
 """Bytes of text that are tokenized at once, or one text if it is longer: a token takes some 100 bytes meanwhile."""
+
+_MARKER = re.compile(r"\s*[<\[].*[>\]]\s*", re.DOTALL)
+"""What an added token that steers a model is written like: <|repo_name|>, <think>, [INST]."""
 
 
 class TokenizerError(ValueError):
@@ -46,22 +54,65 @@ def count(texts: pl.Series, tokenizer: Path | None) -> pl.Series:
     if tokenizer is None:
         return texts.str.count_matches(PATTERN).cast(pl.Int64)
     try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise TokenizerError(
-            "genome.tokenizer needs the package tokenizers: install coevo_pipelines[tokenizers]"
-        ) from error
-    try:
-        loaded = Tokenizer.from_file(str(tokenizer))
+        loaded = opened(tokenizer.read_bytes())
     except Exception as error:  # the library raises bare Exception
         raise TokenizerError(f"genome.tokenizer: {tokenizer}: no tokenizer.json ({error})") from error
-    loaded.no_truncation()  # some files cut off or fill up to what their model takes at once
+    counts: list[int | None] = []
+    for batch in encodings(texts, loaded):
+        counts += [None if encoding is None else len(encoding) for encoding in batch]
+    return pl.Series("tokens", counts, dtype=pl.Int64)
+
+
+def opened(content: bytes) -> Tokenizer:
+    """The tokenizer of a tokenizer.json, for texts: it neither cuts off nor fills up, as some files say for what their
+    model takes at once, and what is written like a marker is text. The library's exceptions, OSError."""
+    from tokenizers import Tokenizer
+
+    loaded = Tokenizer.from_buffer(content)
+    added = loaded.get_added_tokens_decoder().values()
+    if any(not token.special and _MARKER.fullmatch(token.content) for token in added):
+        # The library takes only those for text that the file calls special: in Qwen3's, <|repo_name|> is not.
+        told = json.loads(content)
+        for token in told["added_tokens"]:
+            token["special"] = token["special"] or _MARKER.fullmatch(token["content"]) is not None
+        loaded = Tokenizer.from_str(json.dumps(told))
+    loaded.no_truncation()
     loaded.no_padding()
     loaded.encode_special_tokens = True
-    counts: list[int | None] = []
-    sizes = texts.str.len_bytes().fill_null(0).cast(pl.Int64)
+    return loaded
+
+
+def markers(tokenizer: Tokenizer) -> dict[str, int]:
+    """Ids of the tokens that steer a model, by what they are written like: those called special, and added ones in
+    brackets. Other added tokens (words, runs of spaces) are vocabulary."""
+    return {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+
+
+def encodings(texts: pl.Series, tokenizer: Tokenizer) -> Iterator[list[Encoding | None]]:
+    """Of each text, in batches of bounded size; None for null. `tokenizer`: `opened`."""
+    import polars as pl
+
+    steering = markers(tokenizer)
+    pattern = "|".join(f"{re.escape(each[0])}(?={re.escape(each[1:])})" for each in steering if len(each) > 1)
+    inside = re.compile(pattern or r"(?!)")
+    numbers = frozenset(steering.values())
+    done = 0
+    sizes = texts.str.len_bytes().fill_null(0).cast(int)
     for length in ((sizes.cum_sum() - sizes) // BATCH).rle().struct.field("len"):
-        batch = texts.slice(len(counts), length)
-        encoded = iter(loaded.encode_batch_fast(batch.drop_nulls().to_list(), add_special_tokens=False))
-        counts += [None if is_null else len(next(encoded)) for is_null in batch.is_null()]
-    return pl.Series("tokens", counts, dtype=pl.Int64)
+        batch = texts.slice(done, length)
+        done += length
+        suspects = batch.str.contains_any(pl.Series([*steering], dtype=pl.String).implode())
+        encoded = iter(tokenizer.encode_batch_fast(batch.drop_nulls().to_list(), add_special_tokens=False))
+        found = [None if is_null else next(encoded) for is_null in batch.is_null()]
+        for place in suspects.arg_true():
+            if not numbers.isdisjoint(found[place].ids):  # models of whole words have markers among them
+                found[place] = _in_pieces(batch[place], inside, tokenizer)
+        yield found
+
+
+def _in_pieces(text: str, inside: re.Pattern[str], tokenizer: Tokenizer) -> Encoding:
+    from tokenizers import Encoding
+
+    ends = [match.end() for match in inside.finditer(text)]
+    pieces = [text[begin:end] for begin, end in pairwise((0, *ends, len(text)))]
+    return Encoding.merge(tokenizer.encode_batch(pieces, add_special_tokens=False))

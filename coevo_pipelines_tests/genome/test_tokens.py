@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coevo_pipelines.genome import tokens
 from coevo_pipelines.genome.tokens import TokenizerError, count, name_of
-
-tokenizers = pytest.importorskip("tokenizers")
 
 TEXTS = [
     "hello world", "hello hello worlds", "", None, "\U0001f642\U0001f469\u200d\U0001f467", "<|im_start|>user\n",
@@ -123,10 +121,3 @@ def test_a_file_that_is_no_tokenizer(tmp_path: Path, content: bytes) -> None:
     for place in (path, tmp_path, tmp_path / "absent.json"):
         with pytest.raises(TokenizerError, match=f"{re.escape(str(place))}: no tokenizer.json"):
             count(pl.Series(["a"]), place)
-
-
-def test_without_the_package(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(TokenizerError, match=r"install coevo_pipelines\[tokenizers\]"):
-        count(pl.Series(["a"]), made)
-    assert count(pl.Series(["a b"]), None).to_list() == [2]

@@ -1,0 +1,1 @@
+"""Documents into token sequences: tokenizer, templates, splits, budget, packing."""

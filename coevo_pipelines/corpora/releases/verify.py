@@ -1,0 +1,28 @@
+"""A lake's releases against what its tables say of them, and against the contracts as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from coevo_pipelines.corpora.consent import contracts
+from coevo_pipelines.corpora.releases import release
+
+
+def wrong_releases(
+    root: Path, rows: Sequence[Mapping[str, Any]], trusted: Sequence[str], model_files: Mapping[str, Path]
+) -> Iterator[str]:
+    """One line for each thing that does not agree; `rows` of `corpora.releases`, with their dates."""
+    states: dict[tuple[str, str], contracts.InForce | contracts.Refused] = {}
+    for row in rows:
+        what = f"corpora.releases date={row['date']} {row['blueprint']}"
+        if row["status"] != "released":
+            continue
+        yield from (f"{what}: {line}" for line in release.verify(root / row["folder"], row["digest"]))
+        whom = row["model_id"], row["model_revision"]
+        if whom not in states:
+            states[whom] = contracts.in_force(root / contracts.FOLDER, *whom, trusted, model_files.get(whom[0]))
+        state = states[whom]
+        if isinstance(state, contracts.Refused):
+            yield f"{what}: released, and there is no contract in force any more: {state.reason}"

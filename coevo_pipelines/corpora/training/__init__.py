@@ -1,0 +1,1 @@
+"""Continued training on a release, and the archive of what came of it."""

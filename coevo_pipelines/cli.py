@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coevo_pipelines.bench.commands import bench
+from coevo_pipelines.corpora.commands import corpora
+from coevo_pipelines.corpora.consent.commands import contract
+from coevo_pipelines.corpora.training.commands import chrysalis
 from coevo_pipelines.genome.commands import genome
 from coevo_pipelines.influence.commands import influence
 from coevo_pipelines.options import (
@@ -70,6 +73,9 @@ app = typer.Typer(
 app.add_typer(influence)
 app.add_typer(rewards)
 app.add_typer(genome)
+app.add_typer(contract)
+app.add_typer(corpora)
+app.add_typer(chrysalis)
 app.add_typer(bench)
 
 
@@ -188,9 +194,10 @@ def verify(
     money = RewardLedger(root)
     in_money = money.findings()
     genome, packs, mirrors = _wrong_genome(root, settings)
-    findings = [*map(str, report.findings), *in_money, *genome]
+    corpora, releases = _wrong_corpora(root, settings)
+    findings = [*map(str, report.findings), *in_money, *genome, *corpora]
     if as_json:
-        json_out(asdict(report) | {"reward_ledger": in_money, "genome": genome})
+        json_out(asdict(report) | {"reward_ledger": in_money, "genome": genome, "corpora": corpora})
     elif findings:
         for finding in findings[:20]:
             say(finding, style="red", error=True)
@@ -201,6 +208,7 @@ def verify(
         say(f"verified: {report.partitions:,} partitions, {report.commits:,} commits, {size}: all agree")
         say(f"          {len(money.entries()):,} entries of the reward ledger: all add up")
         say(f"          {packs:,} packs of the genome agree, {mirrors:,} mirrors pass the audit")
+        say(f"          {releases:,} releases of corpora agree, their contracts hold")
     if findings:
         raise typer.Exit(1)
 
@@ -219,6 +227,22 @@ def _wrong_genome(root: Path, settings: Settings) -> tuple[list[str], int, int]:
     asked = snapshot.scan("genome.ecosystem", upto=days[-1]).collect().to_dicts()
     found = [*wrong_packs(root, made), *wrong_mirrors(root / FOLDER, asked, settings.genome.timeout_s)]
     return found, len({row["pack"] for row in made}), len({row["mirror"] for row in asked} - {None})
+
+
+def _wrong_corpora(root: Path, settings: Settings) -> tuple[list[str], int]:
+    """What is wrong with releases and their contracts; how many releases there are."""
+    from coevo_pipelines.corpora.releases.verify import wrong_releases
+    from coevo_pipelines.lake.store import Lake
+    from coevo_pipelines.orchestration.resources import trusted_keys
+
+    snapshot = Lake(root).snapshot()
+    days = [commit.day for commit in snapshot.index.partitions("corpora.releases")]
+    if not days:
+        return [], 0
+    rows = snapshot.scan("corpora.releases", upto=days[-1]).collect().to_dicts()
+    keys = trusted_keys(settings, root)
+    found = list(wrong_releases(root, rows, keys, settings.corpora.model_files))
+    return found, sum(row["status"] == "released" for row in rows)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from coevo_pipelines.citations.assets import citation_assets
+from coevo_pipelines.corpora.assets import corpus_assets
 from coevo_pipelines.genome.assets import genome_assets
 from coevo_pipelines.influence.assets import influence_assets
 from coevo_pipelines.lake.assets import catalog_asset
@@ -25,6 +26,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             influence_assets(settings),
             reward_assets(settings),
             *genome_assets(settings),
+            *corpus_assets(settings),
             *report_assets(settings),
             catalog_asset(settings),
         ],

@@ -275,6 +275,34 @@ class Genome(BaseModel):
         return given
 
 
+class Corpora(BaseModel):
+    """Which corpora are made, and how all of them are cleaned. What differs from model to model is in blueprints."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    blueprints: tuple[str, ...] | None = Field(
+        default=None, description="shipped names, or files ending in .toml; default: two in the sample, none live"
+    )
+    tokenizers: dict[str, Path] = Field(
+        default_factory=dict, description="tokenizer's Hugging Face id to its tokenizer.json or folder, if it is here"
+    )
+    trusted_keys: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = Field(
+        default=(), description="public keys (Ed25519, hex) of the people whose contracts count"
+    )
+    model_files: dict[str, Path] = Field(
+        default_factory=dict, description="model id to its folder: its files must be those of the contract"
+    )
+    evaluation_sets: dict[str, Path] = Field(
+        default_factory=dict, description="name to a file of questions (jsonl, json, parquet, csv, txt)"
+    )
+    jaccard: float = Field(default=0.8, ge=0.5, le=1, description="near-duplicates: least part of word 5-grams shared")
+    personal_data: Literal["replace", "keep"] = Field(
+        default="replace", description="e-mail, phone and the like become placeholders"
+    )
+    notebooks: Literal["strip", "keep"] = Field(default="strip", description="outputs, where the genome kept them")
+    shard_mb: int = Field(default=256, ge=1, le=4096, description="size of a release's files")
+
+
 def _sample_round() -> Round:
     """What is divided in the sample: play money, every day."""
     return Round(
@@ -320,6 +348,7 @@ class Settings(BaseSettings):
         default=None, description="pools to divide among people; default: play money in the sample, none when live"
     )
     genome: Genome = Field(default_factory=Genome, description="which repositories are packed, and what of them")
+    corpora: Corpora = Field(default_factory=Corpora, description="which models get a corpus, and how it is cleaned")
     engine: str = Field(
         default="duckdb", description="where relations are computed: duckdb, or spark://host:port (Sail, Spark Connect)"
     )
@@ -387,6 +416,17 @@ class Settings(BaseSettings):
             raise ValueError(f"genome.most_influential_topic is {topic!r}; followed: {', '.join(followed)}")
         return self
 
+    @model_validator(mode="after")
+    def _blueprints_that_can_be_read(self) -> Settings:
+        """Mistakes are told when the settings are read, not in the middle of a run."""
+        from coevo_pipelines.corpora.blueprints import load_all
+
+        for each in load_all(self.blueprints):
+            for name in each.decontamination.sets:
+                if name not in self.corpora.evaluation_sets:
+                    raise ValueError(f"blueprint {each.name} names evaluation set {name!r}: add it to evaluation_sets")
+        return self
+
     @property
     def lake_root(self) -> Path:
         """Absolute path of the lake. Sample and live get different folders: they must never mix."""
@@ -407,6 +447,12 @@ class Settings(BaseSettings):
     def reward_rounds(self) -> tuple[Round, ...]:
         """The rounds in force."""
         return ((_sample_round(),) if self.source == "sample" else ()) if self.rounds is None else self.rounds
+
+    @property
+    def blueprints(self) -> tuple[str, ...]:
+        """Those in force."""
+        default = ("sample", "qwen3-0.6b-base") if self.source == "sample" else ()
+        return default if self.corpora.blueprints is None else self.corpora.blueprints
 
     @property
     def grace(self) -> timedelta:

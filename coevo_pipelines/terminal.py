@@ -211,6 +211,15 @@ def _in_words(catalog: Path) -> Iterator[str]:
                  WHERE r.date = m.date AND r.status <> 'packed')
             FROM genome.manifest m ORDER BY m.date DESC LIMIT 1"""
         ).fetchall()
+        corpora = connection.execute(
+            """SELECT r.blueprint, r.model_id, r.status, r.why, r.candidates, r.documents, r.train_tokens, r.budget,
+                r.sequences,
+                (SELECT list(rule || ' ' || n ORDER BY n DESC, rule) FROM
+                    (SELECT d.rule, count(*) AS n FROM corpora.documents d
+                     WHERE (d.date, d.blueprint) = (r.date, r.blueprint) AND d.rule IS NOT NULL GROUP BY ALL))
+            FROM corpora.releases r WHERE r.date = (SELECT max(date) FROM corpora.releases)
+            ORDER BY r.status, r.blueprint"""
+        ).fetchall()
     if not kinds:
         return
     plural = {"repository": "repositories"}
@@ -238,6 +247,16 @@ def _in_words(catalog: Path) -> Iterator[str]:
             f"The genome of {day}: {repositories} repositories, {files:,} files, {size / 1e3:,.1f} kB of text, "
             f"{changed:,} files changed on the day; root {root[:16]}…"
             + (f" Not in it: {'; '.join(left_out)}." if left_out else "")
+        )
+    for name, model, status, why, candidates, documents, tokens, budget, sequences, lost in corpora:
+        if status == "withheld":
+            yield f"The corpus {name} is withheld: {why}"
+            continue
+        of_budget = f" of {budget:,}" if budget else ""
+        yield (
+            f"The corpus {name}, for {model}, which accepted: {documents} of {candidates} documents, "
+            f"{tokens:,}{of_budget} tokens to train on in {sequences} sequences"
+            + (f"; left out: {', '.join(lost)}." if lost else ".")
         )
     if chambers[0]:
         yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."

@@ -268,6 +268,108 @@ def genome(
         say(f"{each.name}: {each.failure or each.note}", style="yellow" if each.failure else "dim")
 
 
+@bench.command()
+def corpora(
+    documents: Annotated[int, typer.Option("--documents", min=100, help="Texts to compose.")] = 65_000,
+    text: Annotated[
+        Path | None, typer.Option("--text", help="Make the originals of this folder's UTF-8 files; default: of words.")
+    ] = None,
+    peers: Annotated[bool, typer.Option(help="Measure rensa, datasketch and datatrove too, where installed.")] = True,
+    folder: FolderOption = None,
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time a day of corpora from end to end, and near-duplicate search beside its peers, with recall and precision.
+
+    The day: cleaning, near-duplicates, tokens, packing and release of the same composed texts, for one blueprint.
+    Recall and precision are by brute force on a sample. All search for the same: sets of five words, 128 permutations,
+    Jaccard 0.8, each contestant by its own defaults, in a process of its own, on all cores that it can use. Peers
+    need `pip install "coevo_pipelines[bench]"`.
+
+    \b
+    Example:
+      coevo bench corpora --documents 10000
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench import corpora as whole
+    from coevo_pipelines.bench.duplicates import run
+    from coevo_pipelines.terminal import json_out, rows_table, say
+
+    if text is not None and not text.is_dir():
+        raise UsageError(f"--text {text}: there is no such folder")
+    with ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coevo_bench_")))
+        elif not folder.is_dir():
+            raise UsageError(f"--folder {folder}: there is no such folder")
+        searched = list(
+            run(
+                documents,
+                folder,
+                seed=seed,
+                peers=peers,
+                text=text,
+                tell=lambda line: say(f"  {line}", style="dim", error=True),
+            )
+        )
+        say("  a day from end to end", style="dim", error=True)
+        day = whole.run(folder / "texts.parquet", folder)
+    if as_json:
+        json_out({"day": asdict(day), "duplicates": [asdict(each) for each in searched]})
+        return
+    total = sum(day.seconds.values())
+    rows_table(
+        ("a day", "seconds", "documents/s", "MB/s"),
+        [
+            (step, f"{seconds:.2f}", f"{day.documents / seconds:,.0f}", f"{day.megabytes / seconds:,.1f}")
+            for step, seconds in {**day.seconds, "in all": total}.items()
+            if seconds
+        ],
+    )
+    say(
+        f"{day.documents:,} documents, {day.megabytes:,.0f} MB, {day.kept:,} kept, {day.tokens:,} tokens in sequences; "
+        f"peak {day.peak_bytes / 1e9:.2f} GB. Tokenizer: {day.by_us:,.0f} tokens/s, one by one {day.one_by_one:,.0f}"
+    )
+    own = searched[0].total
+    rows_table(
+        (
+            "near-duplicates",
+            "seconds by step",
+            "total s",
+            "of ours",
+            "CPU s",
+            "documents/s",
+            "MB/s",
+            "peak GB",
+            "pairs",
+            "recall",
+            "precision",
+        ),
+        [
+            (
+                each.name,
+                ", ".join(f"{step} {seconds:.2f}" for step, seconds in each.seconds.items()),
+                f"{each.total:.2f}",
+                f"{each.total / own:.1f} x" if own else "",
+                f"{each.cpu_seconds:.1f}",
+                f"{each.documents / each.total:,.0f}",
+                f"{each.megabytes / each.total:.1f}",
+                f"{each.peak_bytes / 1e9:.2f}",
+                f"{each.pairs:,}",
+                "" if each.recall is None else f"{each.recall:.4f}",
+                "" if each.precision is None else f"{each.precision:.4f}",
+            )
+            for each in searched
+            if not each.failure
+        ],
+    )
+    for each in searched:
+        if each.failure:
+            say(f"{each.name}: {each.failure}", style="yellow")
+
+
 def _show(measured: Iterable[Measured]) -> None:
     from coevo_pipelines.terminal import rows_table
 

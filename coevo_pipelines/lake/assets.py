@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from coevo_pipelines.lake import catalog
-from coevo_pipelines.lake.schemas import TABLES
+from coevo_pipelines.corpora.blueprints import load_all
+from coevo_pipelines.lake import catalog, schemas
 from coevo_pipelines.orchestration.days import asset_key, log
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
@@ -25,7 +25,9 @@ ROWS_AS_COMMITTED = dg.AssetCheckSpec(
 def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
     """`coevo.duckdb`, built aside and swapped in."""
     enabled = {f"scrapes.{name}" for name, source in settings.sources.items() if source.enabled}
-    tables = [name for name in TABLES if not name.startswith("scrapes.") or name in enabled]
+    corpora = [each.table for each in load_all(settings.blueprints)]
+    known = [table.name for table in schemas.tables(corpora)]
+    tables = [name for name in known if not name.startswith("scrapes.") or name in enabled]
 
     @dg.multi_asset(
         name="lake__catalog",
@@ -67,7 +69,8 @@ def catalog_asset(settings: Settings) -> dg.AssetsDefinition:
 def wrong_row_counts(connection: Any) -> list[str]:
     """One line for each table whose rows are not the sum of its ledger entries."""
     wrong = []
-    for table in TABLES:
+    named = [name for (name,) in connection.execute("SELECT DISTINCT table_name FROM lake.commits").fetchall()]
+    for table in (each.name for each in schemas.tables(named)):
         committed = connection.execute(
             "SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE table_name = ?", [table]
         ).fetchall()[0][0]

@@ -144,7 +144,7 @@ def _build_file(snapshot: Snapshot, path: Path, world: str) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         for stage in schemas.STAGES:
             connection.execute(f"CREATE SCHEMA {stage}")
-        for schema in schemas.TABLES.values():
+        for schema in schemas.tables(snapshot.index.tables):
             _build_table(connection, snapshot, schema)
         connection.execute(_MACROS)
         _build_commits(connection, snapshot)

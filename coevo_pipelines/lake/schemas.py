@@ -11,14 +11,17 @@ import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import polars as pl
 
-ColumnType = Literal["string", "int64", "amount", "bool", "float64", "timestamp", "binary", "list[string]"]
+ColumnType = Literal[
+    "string", "int64", "amount", "bool", "float64", "timestamp", "binary", "list[string]", "list[int32]", "list[bool]"
+]
 
 DUCKDB_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
@@ -29,6 +32,8 @@ DUCKDB_TYPES: Mapping[str, str] = {
     "timestamp": "TIMESTAMP WITH TIME ZONE",
     "binary": "BLOB",
     "list[string]": "VARCHAR[]",
+    "list[int32]": "INTEGER[]",
+    "list[bool]": "BOOLEAN[]",
 }
 
 
@@ -87,6 +92,8 @@ class Table:
             "timestamp": pl.Datetime("us", "UTC"),
             "binary": pl.Binary(),
             "list[string]": pl.List(pl.String()),
+            "list[int32]": pl.List(pl.Int32()),
+            "list[bool]": pl.List(pl.Boolean()),
         }
         return {column.name: types[column.type] for column in self.columns}
 
@@ -186,6 +193,14 @@ FILE_REASONS = (
     "archive_limit", "archive_damaged",
 )  # fmt: skip
 """What became of a file in the genome: genome/files.py, genome/archives.py."""
+
+CONTRACT_STATUSES = ("invited", "accepted", "declined", "ambiguous", "revoked", "damaged")
+"""What a model answered, or that the record cannot be read: corpora/consent/contracts.py."""
+
+DOCUMENT_KINDS = ("code", "prose", "data", "config", "notebook", "legal", "abstract", "readme", "card")
+"""What a document of a corpus is: corpora/cleaning/paths.py; the last three are texts of the traces."""
+
+_CORPUS = re.compile(r"corpora\.[a-z0-9_]+")
 
 
 def _exchanges(source: str, service: str) -> Table:
@@ -835,7 +850,157 @@ _TABLES = (
             Column("diff", "string", "unified diff, cut off after 200 lines", nullable=True),
         ),
     ),
+    Table(
+        name="corpora.contracts",
+        description="Every record of a model that was asked, and whether it holds when the day is made.",
+        key=("file",),
+        columns=(
+            Column("file", "string", "in the lake's folder of contracts"),
+            Column("model_id", "string", "the model; null for a damaged record", nullable=True),
+            Column("model_revision", "string", "its revision", nullable=True),
+            Column("contract_hash", "string", "SHA-256 of the canonical record without its signature", nullable=True),
+            Column("status", "string", "what the record says, or that it cannot be read", enum=CONTRACT_STATUSES),
+            Column("created_at", "timestamp", "when the record was made (UTC)", nullable=True),
+            Column("human", "string", "who stands beside the model", nullable=True),
+            Column("public_key", "string", "Ed25519, hex", nullable=True),
+            Column("is_in_force", "bool", "a corpus may be released for the model under it"),
+            Column("why", "string", "why it is not in force", nullable=True),
+        ),
+    ),
+    Table(
+        name="corpora.duplicates",
+        description="Pairs of documents that are the same or nearly so, verified; of those that a corpus asked for.",
+        key=("doc_id", "other_id"),
+        columns=(
+            Column("doc_id", "string", "a document of the day"),
+            Column("other_id", "string", "another, later in order of id"),
+            Column("jaccard", "float64", "shared word 5-grams of all that either has", minimum=0, maximum=1),
+        ),
+    ),
+    Table(
+        name="corpora.documents",
+        description="Each document that a blueprint looked at, why it is in the corpus or why not.",
+        key=("blueprint", "doc_id"),
+        columns=(
+            Column("blueprint", "string", "name of the blueprint"),
+            Column("doc_id", "string", "the document: REPO:PATH, with @N for an earlier version, or WORK#KIND"),
+            Column("work_id", "string", "work that it belongs to: what is split by"),
+            Column("repo", "string", "repository of the genome; null for a text of the traces", nullable=True),
+            Column("path", "string", "path in it", nullable=True),
+            Column("kind", "string", "what it is", enum=DOCUMENT_KINDS),
+            Column("language", "string", "programming or markup language", nullable=True),
+            Column("license", "string", "SPDX expression that holds for it", nullable=True),
+            Column("license_from", "string", "who says so", enum=("file", "repository", "source", "none")),
+            Column("influence", "float64", "of the work on the day; 0 where there is none", minimum=0),
+            Column("chamber_id", "string", "influence.chambers of the work", nullable=True),
+            Column("event_at", "timestamp", "of the commit or text (UTC)", nullable=True),
+            Column("rule", "string", "why it is out: the first rule that holds; null: it is in", nullable=True),
+            Column("detail", "string", "of the rule: the copy kept, the limit, the question", nullable=True),
+            Column("kept_id", "string", "copy that is kept instead", nullable=True),
+            Column("flags", "list[string]", "all that was noticed, whether or not the blueprint asks for it"),
+            Column("replaced", "string", "placeholders by type, canonical JSON"),
+            Column("stage", "string", "of the curriculum; null: out", nullable=True),
+            Column("split", "string", "null: out", nullable=True, enum=("train", "validation", "test")),
+            Column("tokens", "int64", "of the cleaned text, by the model's tokenizer; null without it",
+                   nullable=True, minimum=0),
+            Column("used", "int64", "tokens in sequences, markup included, over all repeats; null: no sequences",
+                   nullable=True, minimum=0),
+            Column("times", "int64", "how often it was begun; null: no sequences", nullable=True, minimum=0),
+            Column("text_sha256", "string", "of the cleaned text"),
+            Column("source_sha256", "string", "of the text before cleaning"),
+            Column("leaf", "string", "genome.files.leaf of the file", nullable=True),
+            Column("raw_sha256", "string", "answer that said so, for a text of the traces", nullable=True),
+        ),
+    ),
+    Table(
+        name="corpora.losses",
+        description="What each rule took, in order: before less left out is what the next rule begins with.",
+        key=("blueprint", "step", "repo", "kind"),
+        columns=(
+            Column("blueprint", "string", "name of the blueprint"),
+            Column("step", "int64", "order of the rule, from 1", minimum=1),
+            Column("rule", "string", "the rule"),
+            Column("repo", "string", "repository, or traces"),
+            Column("kind", "string", "of the documents", enum=DOCUMENT_KINDS),
+            Column("documents", "int64", "before the rule", minimum=0),
+            Column("documents_out", "int64", "left out by it", minimum=0),
+            Column("tokens", "int64", "before the rule; null without a tokenizer", nullable=True, minimum=0),
+            Column("tokens_out", "int64", "left out by it", nullable=True, minimum=0),
+        ),
+    ),
+    Table(
+        name="corpora.releases",
+        description="Each blueprint's corpus as of the day: released, or withheld and why.",
+        key=("blueprint",),
+        columns=(
+            Column("blueprint", "string", "name of the blueprint"),
+            Column("status", "string", "whether there are sequences", enum=("released", "withheld")),
+            Column("why", "string", "why not, and the way out", nullable=True),
+            Column("model_id", "string", "whom it is for"),
+            Column("model_revision", "string", "its revision"),
+            Column("blueprint_sha256", "string", "of the blueprint's fields as canonical JSON"),
+            Column("tokenizer_sha256", "string", "of tokenizer.json; null: there is none here", nullable=True),
+            Column("contract_hash", "string", "contract in force", nullable=True),
+            Column("genome_root", "string", "genome.manifest.root; null: no genome on the day", nullable=True),
+            Column("folder", "string", "of the release, in the lake", nullable=True),
+            Column("digest", "string", "SHA-256 of its release.json", nullable=True),
+            Column("candidates", "int64", "documents looked at", minimum=0),
+            Column("documents", "int64", "in the corpus", minimum=0),
+            Column("sequences", "int64", "of all splits", minimum=0),
+            Column("budget", "int64", "tokens to train on; null: all there are", nullable=True, minimum=0),
+            Column("train_tokens", "int64", "in the sequences to train on, markup included", minimum=0),
+            Column("shortfall", "int64", "budget that there was no text for", minimum=0),
+            Column("validation_tokens", "int64", "held out", minimum=0),
+            Column("test_tokens", "int64", "held out", minimum=0),
+        ),
+    ),
+    Table(
+        name="corpora.chrysalides",
+        description="Trainings on the day's releases, those that failed too.",
+        key=("run_id",),
+        columns=(
+            Column("run_id", "string", "folder in the lake's chrysalides"),
+            Column("blueprint", "string", "whose corpus"),
+            Column("status", "string", "how it ended; the last three are kept as what not to do again",
+                   enum=("succeeded", "worse", "failed", "killed")),
+            Column("model_id", "string", "what was trained"),
+            Column("model_revision", "string", "its revision"),
+            Column("model_files_sha256", "string", "over its files, as in the contract"),
+            Column("contract_hash", "string", "contract that was verified at the start"),
+            Column("release_digest", "string", "corpora.releases.digest"),
+            Column("genome_root", "string", "genome behind it", nullable=True),
+            Column("recipe", "string", "every setting, canonical JSON"),
+            Column("device", "string", "cpu, or the accelerator's name"),
+            Column("steps", "int64", "optimizer steps made", minimum=0),
+            Column("tokens", "int64", "trained on", minimum=0),
+            Column("loss_before", "float64", "held-out, nats a token", nullable=True, minimum=0),
+            Column("loss_after", "float64", "held-out, nats a token", nullable=True, minimum=0),
+            Column("started_at", "timestamp", "UTC"),
+            Column("finished_at", "timestamp", "UTC; null: killed", nullable=True),
+            Column("error", "string", "why it failed", nullable=True),
+            Column("adapter_sha256", "string", "of the adapter's weights", nullable=True),
+        ),
+    ),
 )  # fmt: skip
+
+
+def _corpus(name: str) -> Table:
+    return Table(
+        name=name,
+        description="The corpus of the blueprint of that name: sequences of token ids, in the order to train on.",
+        key=("place",),
+        columns=(
+            Column("place", "int64", "order in the corpus, from 0", minimum=0),
+            Column("split", "string", "what the sequence is for", enum=("train", "validation", "test")),
+            Column("stage", "string", "of the curriculum"),
+            Column("input_ids", "list[int32]", "tokens of the model's tokenizer"),
+            Column("loss_mask", "list[bool]", "tokens that training counts; null: all", nullable=True),
+            Column("seq_lengths", "list[int32]", "tokens of each part; parts do not attend to one another"),
+            Column("documents", "list[string]", "corpora.documents.doc_id of each part"),
+        ),
+        not_in_catalog=("input_ids", "loss_mask"),
+    )
+
 
 TABLES: Mapping[str, Table] = {table.name: table for table in _TABLES}
 
@@ -846,14 +1011,24 @@ STAGES: Mapping[str, str] = {
     "influence": "Influence and integrative potential of works, chambers and lattice, and what people get of it.",
     "rewards": "Rounds: who may be paid, what everybody gets and why, what is held back, what looks arranged.",
     "genome": "The ecosystem's repositories: mirrored, audited, packed into one text under one Merkle root.",
+    "corpora": "For each model its corpus, by its blueprint and with its consent: what is in, what is out, and why.",
 }
 
 
 def table(name: str) -> Table:
-    """The schema of `name`; SchemaError with the nearest name when there is none."""
+    """The schema of `name`; SchemaError with the nearest name when there is none. `corpora.<any other>` is the corpus
+    of a blueprint: which there are is a setting."""
     try:
         return TABLES[name]
     except KeyError:
+        if _CORPUS.fullmatch(name):
+            return _corpus(name)
         close = difflib.get_close_matches(name, TABLES, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else f"; known: {', '.join(TABLES)}"
         raise SchemaError(f"no table {name!r}{hint}") from None
+
+
+def tables(*lists: Iterable[str]) -> list[Table]:
+    """The registry's tables, and behind them the corpora that `lists` name: what a lake has, say."""
+    corpora = sorted({name for each in lists for name in each if name not in TABLES and _CORPUS.fullmatch(name)})
+    return [*TABLES.values(), *map(_corpus, corpora)]

@@ -156,10 +156,11 @@ def _check_file(root: Path, commit: Commit) -> tuple[int, list[Finding]]:
     metadata = pq.read_metadata(path)
     if metadata.num_rows != commit.rows:
         found.append(finding("rows", commit.rows, metadata.num_rows))
-    schema = schemas.TABLES.get(commit.table)
-    if schema is None:
-        found.append(finding("table", "a table of the registry", commit.table))
-    elif schema.fingerprint != commit.schema:
+    try:
+        schema = schemas.table(commit.table)
+    except schemas.SchemaError:
+        return size, [*found, finding("table", "a table of the registry", commit.table)]
+    if schema.fingerprint != commit.schema:
         found.append(finding("schema (materialize the day again)", schema.fingerprint, commit.schema))
     elif metadata.schema.to_arrow_schema().names != [column.name for column in schema.columns]:
         found.append(finding("columns", list(schema.polars_schema()), metadata.schema.to_arrow_schema().names))
@@ -167,9 +168,10 @@ def _check_file(root: Path, commit: Commit) -> tuple[int, list[Finding]]:
 
 
 def _strangers(root: Path, known: set[str]) -> Iterator[Finding]:
-    for name, schema in schemas.TABLES.items():
+    corpora = [f"corpora.{path.name}" for path in (root / "corpora").glob("*")]
+    for schema in schemas.tables(corpora):
         for path in sorted((root / schema.stage / schema.short_name).glob(f"date=*/{PART}")):
             file = path.relative_to(root).as_posix()
             if file not in known:
                 day = path.parent.name.removeprefix("date=")
-                yield Finding(name, day, file, "partition file", "an entry in the ledger", "none")
+                yield Finding(schema.name, day, file, "partition file", "an entry in the ledger", "none")

@@ -12,6 +12,7 @@ from coevo_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from coevo_pipelines.genome.ecosystem import Listed
     from coevo_pipelines.scrapes.session import Endpoint
@@ -62,3 +63,14 @@ def remotes(settings: Settings, day: date) -> Iterator[tuple[Sequence[Listed], C
         return
     with sample.remotes() as made:
         yield made, lambda: answer_time(day)
+
+
+def trusted_keys(settings: Settings, root: Path) -> tuple[str, ...]:
+    """Public keys whose contracts count. The sample's model has its contract put into the lake at `root`, if it is not
+    there yet."""
+    if settings.source == "live":
+        return settings.corpora.trusted_keys
+    from coevo_pipelines.sample import contract
+
+    contract.place(root)
+    return (*settings.corpora.trusted_keys, contract.PUBLIC_KEY)

@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 
 DAYS = (date(2019, 3, 25), date(2019, 3, 26), date(2019, 3, 27))
+CORPORA = frozenset({"corpora.sample", "corpora.qwen3_0_6b_base"})
+"""One table for each blueprint of the sample."""
 ROOT = Path(__file__).parent.parent
 
 
@@ -31,7 +33,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def derived_digests(lake: Path) -> dict[str, str]:
-    """sha256 by path of every derived Parquet file."""
-    stages = ("traces", "citations", "influence", "rewards", "genome")
+    """sha256 by path of every derived Parquet file and release."""
+    stages = ("traces", "citations", "influence", "rewards", "genome", "corpora")
     files = [path for stage in stages for path in sorted((lake / stage).rglob("part.parquet"))]
+    files += sorted((lake / "releases").rglob("release.json"))  # with the hashes of all their files
     return {str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -14,6 +14,7 @@ from coevo_pipelines.lake.assets import wrong_row_counts
 from coevo_pipelines.lake.schemas import TABLES
 from coevo_pipelines.lake.store import Lake, Snapshot
 from coevo_pipelines.settings import Settings
+from coevo_pipelines_tests.runs import CORPORA
 
 
 def test_rows_are_those_of_the_partitions(sample: Settings) -> None:
@@ -30,7 +31,7 @@ def test_every_table_and_column_is_commented(sample: Settings) -> None:
     with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
         tables = dict(connection.execute(tables_sql).fetchall())
         bare = connection.execute(bare_sql).fetchall()
-    assert set(tables) == {*TABLES, "lake.commits", "lake.about"}
+    assert set(tables) == {*TABLES, *CORPORA, "lake.commits", "lake.about"}
     assert all(tables.values())
     assert bare == []
 

@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 from coevo_pipelines.definitions import build_definitions
-from coevo_pipelines.lake.schemas import TABLES
+from coevo_pipelines.lake.schemas import TABLES, tables
 from coevo_pipelines.orchestration.jobs import DAILY_SNAPSHOT
 from coevo_pipelines.orchestration.run import instance
 from coevo_pipelines.settings import Settings, load_settings
-from coevo_pipelines_tests.runs import DAYS, ROOT, environment
+from coevo_pipelines_tests.runs import CORPORA, DAYS, ROOT, environment
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,14 @@ def definitions() -> dg.Definitions:
 
 def test_there_is_an_asset_for_every_table_and_the_catalog(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string().replace("/", ".") for key in definitions.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {*TABLES, "lake.catalog", "report.genome"}
+    assert keys == {*TABLES, *CORPORA, "lake.catalog", "report.genome"}
 
 
 def test_every_asset_is_grouped_by_stage_described_typed_and_checked(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     checked = {check.asset_key: check for check in graph.asset_check_keys if check.name == "schema"}
-    for name, schema in TABLES.items():
+    for schema in tables(CORPORA):
+        name = schema.name
         node = graph.get(dg.AssetKey(name.split(".")))
         assert node.group_name == schema.stage
         assert node.description == schema.description
@@ -59,15 +60,24 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
     assert parents("genome/ecosystem") == {"traces/works", "influence/scores"}
     assert parents("genome/files") == parents("genome/manifest") == {"genome/ecosystem"}
     assert parents("genome/changes") == {"genome/files"}
+    assert parents("corpora/contracts") == set()
+    of_works = {f"traces/{name}" for name in ("texts", "works", "people", "claims", "optouts")}
+    of_graph = {"citations/nodes", "citations/aliases", "influence/scores", "influence/lattice"}
+    of_genome = {f"genome/{name}" for name in ("files", "repositories", "ecosystem", "manifest")}
+    assert parents("corpora/sample") == {"corpora/contracts", *of_works, *of_graph, *of_genome}
+    assert parents("corpora/chrysalides") == {"corpora/releases"}
     assert parents("report/genome") == {"genome/manifest", "genome/repositories", "genome/changes"}
 
 
 def test_what_stands_before_money_blocks(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    guards = {"sums_to_one": ["influence", "scores"], "adds_up": ["rewards", "rounds"], "root": ["genome", "manifest"]}
+    guards = {
+        "sums_to_one": "influence/scores", "adds_up": "rewards/rounds", "root": "genome/manifest",
+        "consent": "corpora/releases",
+    }  # fmt: skip
     for name, asset in guards.items():
-        (check,) = (check for check in graph.asset_check_keys if check.name == name)
-        assert check.asset_key == dg.AssetKey(asset)
+        check = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)
+        assert check in graph.asset_check_keys
         assert graph.get(check).blocking
 
 

@@ -230,8 +230,9 @@ def _wrong_genome(root: Path, settings: Settings) -> tuple[list[str], int, int]:
 
 
 def _wrong_corpora(root: Path, settings: Settings) -> tuple[list[str], int]:
-    """What is wrong with releases and their contracts; how many releases there are."""
+    """What is wrong with releases, their contracts and what was trained on them; how many releases there are."""
     from coevo_pipelines.corpora.releases.verify import wrong_releases
+    from coevo_pipelines.corpora.training.chrysalis import wrong_runs
     from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.orchestration.resources import trusted_keys
 
@@ -241,7 +242,7 @@ def _wrong_corpora(root: Path, settings: Settings) -> tuple[list[str], int]:
         return [], 0
     rows = snapshot.scan("corpora.releases", upto=days[-1]).collect().to_dicts()
     keys = trusted_keys(settings, root)
-    found = list(wrong_releases(root, rows, keys, settings.corpora.model_files))
+    found = [*wrong_releases(root, rows, keys, settings.corpora.model_files), *wrong_runs(root)]
     return found, sum(row["status"] == "released" for row in rows)
 
 

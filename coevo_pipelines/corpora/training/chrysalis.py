@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 FOLDER = "chrysalides"
 """Of the runs, in the lake."""
+WEIGHTS = "adapter_model.safetensors"
 RECORD, LOSSES, ADAPTER, ERROR, CHECKPOINT = "run.json", "losses.csv", "adapter", "error.txt", "checkpoint.pt"
 LOCK = "running"
 """Locked while the run's process lives: the system frees it however the process ends, and no pid is mistaken."""
@@ -358,7 +359,7 @@ def _trained(
     shutil.rmtree(folder / ADAPTER, ignore_errors=True)  # of a run that was killed here before
     draft.rename(folder / ADAPTER)
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    return Outcome(before, after, steps, tokens, file_sha256(folder / ADAPTER / "adapter_model.safetensors"))
+    return Outcome(before, after, steps, tokens, file_sha256(folder / ADAPTER / WEIGHTS))
 
 
 def _keep(path: Path, trained: tuple[Any, Any, Any], device: str, step: int, tokens: int) -> None:
@@ -627,6 +628,22 @@ def runs(root: Path) -> list[Record]:
         (_settled(folder_of(root, each.run_id), each) for each in found),
         key=lambda each: (each.started_at, each.run_id),
     )
+
+
+def wrong_runs(root: Path) -> Iterator[str]:
+    """One line for each run of the lake at `root` whose record or adapter is not what it was."""
+    for folder in sorted((root / FOLDER).glob("[!.]*/")):
+        try:
+            record = read(folder)
+            weights = folder / ADAPTER / WEIGHTS
+            found = file_sha256(weights) if record.adapter_sha256 else None
+        except ChrysalisError as error:
+            yield str(error)
+        except OSError as error:
+            yield f"{error.filename}: {error.strerror}: the archive of this run is damaged"
+        else:
+            if found != record.adapter_sha256:
+                yield f"{weights}: sha256 {found}, on record is {record.adapter_sha256}"
 
 
 def find(root: Path, given: str) -> Record:

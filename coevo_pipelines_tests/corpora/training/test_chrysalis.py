@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -186,6 +187,25 @@ def test_the_loss_falls_and_the_run_is_on_record(done: tuple[Path, Record]) -> N
     assert chrysalis.read(chrysalis.folder_of(root, record.run_id)) == record
     kept = {path.name for path in chrysalis.folder_of(root, record.run_id).iterdir()}
     assert kept - {"running"} == {"adapter", "losses.csv", "run.json"}
+
+
+def test_damage_to_the_archive_is_named(done: tuple[Path, Record], tmp_path: Path) -> None:
+    root, record = done
+    assert list(chrysalis.wrong_runs(root)) == []
+    shutil.copytree(root, tmp_path / "lake")
+    folder = chrysalis.folder_of(tmp_path / "lake", record.run_id)
+    weights = folder / "adapter" / "adapter_model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    (line,) = chrysalis.wrong_runs(tmp_path / "lake")
+    assert str(weights) in line and str(record.adapter_sha256) in line
+    weights.unlink()
+    (line,) = chrysalis.wrong_runs(tmp_path / "lake")
+    assert "No such file" in line
+    (folder / "run.json").write_text("{")
+    (line,) = chrysalis.wrong_runs(tmp_path / "lake")
+    assert "run.json: damaged" in line
 
 
 def test_rows_fit_the_table(done: tuple[Path, Record]) -> None:

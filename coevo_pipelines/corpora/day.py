@@ -25,7 +25,7 @@ from coevo_pipelines.corpora.releases import release
 from coevo_pipelines.corpora.sequences import packing, splits
 from coevo_pipelines.corpora.sequences.tokenizer import Encoded, Loaded, TokenizerError, encode, load, place
 from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.ledger import canonical, file_sha256
+from coevo_pipelines.lake.ledger import canonical
 from coevo_pipelines.version import code_version
 
 log = logging.getLogger(__name__)
@@ -58,16 +58,24 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Overlaps:
+    """What was found of an evaluation set: `hits` (row of the documents, question, share), and `told` for the card."""
+
+    hits: pl.DataFrame
+    told: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Day:
     """What the blueprints of a day share. `documents`: `cleaning.cleaned`; `pairs`: `dedup.pairs` of its rows;
-    `overlaps`: by evaluation set and n, rows with a question of it."""
+    `overlaps`: by evaluation set and n."""
 
     known: gathered.Known
     asked: Asked
     works: pl.DataFrame
     documents: pl.DataFrame
     pairs: pl.DataFrame
-    overlaps: Mapping[tuple[str, int], pl.DataFrame]
+    overlaps: Mapping[tuple[str, int], Overlaps]
 
 
 class Tokens:
@@ -161,15 +169,22 @@ def _pairs(documents: pl.DataFrame, wanted: pl.Series, threshold: float) -> pl.D
     return found.with_columns(left=rows.gather(found["left"]), right=rows.gather(found["right"]))
 
 
-def _overlaps(documents: pl.DataFrame, wanted: pl.Series, asked: Asked) -> dict[tuple[str, int], pl.DataFrame]:
-    """For each (evaluation set, n) that a blueprint names: row of `documents`, question, share."""
+def _overlaps(documents: pl.DataFrame, wanted: pl.Series, asked: Asked) -> dict[tuple[str, int], Overlaps]:
+    """For each (evaluation set, n) that a blueprint names."""
     rows = pl.int_range(documents.height, eager=True).filter(wanted)
     texts = documents["text"].filter(wanted)
     found = {}
     for name, ngram in sorted({(s, b.decontamination.ngram) for b in asked.blueprints for s in b.decontamination.sets}):
         questions = decontaminate.load(asked.evaluation_sets[name])
-        hits = decontaminate.overlaps(texts, [questions], n=ngram)
-        found[name, ngram] = hits.with_columns(row=rows.gather(hits["index"]))
+        sought = decontaminate.index([questions], ngram)
+        hits = decontaminate.judged(decontaminate.hits(texts, sought), sought)
+        told = {
+            "sha256": questions.sha256,
+            "questions": len(questions.questions),
+            "without text": questions.skipped,
+            "too short to look for": sought.unsought[0],
+        }
+        found[name, ngram] = Overlaps(hits.with_columns(row=rows.gather(hits["index"])), told)
     return found
 
 
@@ -177,7 +192,7 @@ def _corpus(day: Day, blueprint: Blueprint, early: pl.DataFrame, tokens: Tokens)
     documents, asked = day.documents, day.asked
     ruled = deciding.copies(documents, early, day.pairs, asked.jaccard, with_versions=blueprint.history == "versions")
     for name in blueprint.decontamination.sets:
-        ruled = _contaminated(ruled, name, day.overlaps[name, blueprint.decontamination.ngram])
+        ruled = _contaminated(ruled, name, day.overlaps[name, blueprint.decontamination.ngram].hits)
     stages = deciding.staged(documents, blueprint)
     ruled = deciding.ruled_out(ruled, "no_stage", stages.is_null())
     loaded = tokens.of(blueprint, asked)
@@ -324,7 +339,8 @@ def _release(
                 "natural_languages": dict(sorted(languages.iter_rows())),
                 "near_duplicates": {"jaccard": asked.jaccard, "ngram": dedup.NGRAM},
                 "evaluation_sets": {
-                    name: file_sha256(asked.evaluation_sets[name]) for name in blueprint.decontamination.sets
+                    name: day.overlaps[name, blueprint.decontamination.ngram].told
+                    for name in blueprint.decontamination.sets
                 },
                 "personal_data": "replaced" if asked.options.replace_personal_data else "kept",
                 "notebooks": "stripped" if asked.options.strip_notebooks else "kept",

@@ -70,11 +70,11 @@ def wrong_row_counts(connection: Any) -> list[str]:
     """One line for each table whose rows are not the sum of its ledger entries."""
     wrong = []
     named = [name for (name,) in connection.execute("SELECT DISTINCT table_name FROM lake.commits").fetchall()]
-    for table in (each.name for each in schemas.tables(named)):
+    for table in schemas.tables(named):
         committed = connection.execute(
-            "SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE table_name = ?", [table]
+            "SELECT coalesce(sum(rows), 0)::BIGINT FROM lake.commits WHERE table_name = ?", [table.name]
         ).fetchall()[0][0]
-        found = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+        found = connection.execute(f"SELECT count(*) FROM {table.in_sql}").fetchall()[0][0]
         if found != committed:
-            wrong.append(f"{table}: expected {committed} rows, found {found}")
+            wrong.append(f"{table.name}: expected {committed} rows, found {found}")
     return wrong

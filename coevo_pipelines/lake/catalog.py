@@ -153,21 +153,22 @@ def _build_file(snapshot: Snapshot, path: Path, world: str) -> None:
 
 def _build_table(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, schema: schemas.Table) -> None:
     kept = [column for column in schema.columns if column.name not in schema.not_in_catalog]
+    name = schema.in_sql
     columns = ", ".join(f'"{c.name}" {schemas.DUCKDB_TYPES[c.type]}{"" if c.nullable else " NOT NULL"}' for c in kept)
-    connection.execute(f"CREATE TABLE {schema.name} (date DATE NOT NULL, {columns})")
+    connection.execute(f"CREATE TABLE {name} (date DATE NOT NULL, {columns})")
     files = [str(snapshot.root / commit.file) for commit in snapshot.index.partitions(schema.name)]
     if files:
         names = ", ".join(f'"{c.name}"' for c in kept)
         connection.execute(
-            f"INSERT INTO {schema.name} BY NAME SELECT date, {names} "
+            f"INSERT INTO {name} BY NAME SELECT date, {names} "
             "FROM read_parquet($files, hive_partitioning = true, hive_types = {'date': DATE}) "
             f"ORDER BY date, {', '.join(schema.key)}",
             {"files": files},
         )
-    connection.execute(f"COMMENT ON TABLE {schema.name} IS {_text(schema.description)}")
-    connection.execute(f"COMMENT ON COLUMN {schema.name}.date IS 'partition: the UTC day of event_at'")
+    connection.execute(f"COMMENT ON TABLE {name} IS {_text(schema.description)}")
+    connection.execute(f"COMMENT ON COLUMN {name}.date IS 'partition: the UTC day of event_at'")
     for column in kept:
-        connection.execute(f'COMMENT ON COLUMN {schema.name}."{column.name}" IS {_text(column.description)}')
+        connection.execute(f'COMMENT ON COLUMN {name}."{column.name}" IS {_text(column.description)}')
 
 
 def _build_commits(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:

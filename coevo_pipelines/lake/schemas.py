@@ -73,6 +73,11 @@ class Table:
     def short_name(self) -> str:
         return self.name.partition(".")[2]
 
+    @property
+    def in_sql(self) -> str:
+        """As DuckDB reads it: the name of a blueprint's table may begin with a digit."""
+        return f'{self.stage}."{self.short_name}"'
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """sha256 over names, types, constraints and key: changes when the contract does, not the prose."""

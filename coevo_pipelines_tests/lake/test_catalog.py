@@ -11,7 +11,7 @@ import pytest
 
 from coevo_pipelines.lake import catalog
 from coevo_pipelines.lake.assets import wrong_row_counts
-from coevo_pipelines.lake.schemas import TABLES
+from coevo_pipelines.lake.schemas import TABLES, table
 from coevo_pipelines.lake.store import Lake, Snapshot
 from coevo_pipelines.settings import Settings
 from coevo_pipelines_tests.runs import CORPORA
@@ -61,6 +61,13 @@ def test_a_stub_of_one_day_is_resolved_as_of_a_later_one(sample: Settings) -> No
 def test_it_says_which_world_it_holds(sample: Settings) -> None:
     with catalog.open_catalog(sample.lake_root / catalog.CATALOG) as connection:
         assert connection.execute("SELECT world FROM lake.about").fetchall() == [("sample",)]
+
+
+def test_the_table_of_a_blueprint_may_begin_with_a_digit(lake: Lake) -> None:
+    lake.write("corpora.7b_chat", date(2026, 1, 5), table("corpora.7b_chat").empty())
+    with catalog.open_catalog(catalog.build(lake)) as connection:
+        assert wrong_row_counts(connection) == []
+        assert connection.execute('SELECT count(*) FROM corpora."7b_chat"').fetchall() == [(0,)]
 
 
 def test_a_reader_keeps_its_view_while_the_catalog_is_replaced(lake: Lake) -> None:

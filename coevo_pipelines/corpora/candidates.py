@@ -87,14 +87,21 @@ def works_of(known: Known) -> pl.DataFrame:
     influence, chamber, whether it or one of its people opted out."""
     last = (
         known.works.sort("date", "event_at", "source", "work_id")
-        .select("work_id", "title", "owner", "url", "status", "topics", source_license="license")
+        .with_columns(
+            # What each source says now: a licence that it no longer names is none, and what one source withdrew is
+            # withdrawn, though others that know the work by another name say nothing of it.
+            source_license=pl.col("license").last().over("work_id", "source"),
+            gone=pl.col("status").last().over("work_id", "source") == "withdrawn",
+        )
+        .select("work_id", "title", "owner", "url", "status", "topics", "source_license", "gone")
         .collect()
     )
     works = (
         _canonical(last, "work_id", known.aliases)
         .group_by("work_id", maintain_order=True)
         .agg(
-            pl.col("title", "url", "status").last(),
+            pl.col("title", "url").last(),
+            pl.when(pl.col("gone").any()).then(pl.lit("withdrawn")).otherwise(pl.col("status").last()).alias("status"),
             pl.col("owner", "source_license").drop_nulls().last(),
             pl.col("topics").list.explode(keep_nulls=False, empty_as_null=False).unique().sort(),
         )
@@ -102,12 +109,15 @@ def works_of(known: Known) -> pl.DataFrame:
     own = pl.DataFrame({"work_id": [*_work_ids(known).values()]}, schema={"work_id": pl.String})
     works = pl.concat([works, _canonical(own, "work_id", known.aliases).unique().join(works, "work_id", how="anti")],
                       how="diagonal")  # fmt: skip
+    # A repository of the genome may be one that no source told of: whose it is stands in its name.
+    held = "github:" + pl.col("work_id").str.extract(r"^github:([^/]+)/")
+    works = works.with_columns(pl.coalesce("owner", held))
     scores = known.scores.select(work_id="node_id", influence="influence")
     chambers = known.lattice.select(work_id="node_id", chamber_id="chamber_id")
     return (
-        works.join(scores, "work_id", how="left")
+        works.with_columns(opted_out=_opted_out(works, known))
+        .join(scores, "work_id", how="left")
         .join(chambers, "work_id", how="left")
-        .with_columns(opted_out=_opted_out(works, known))
         .sort("work_id")
     )
 
@@ -186,6 +196,7 @@ def _opted_out(works: pl.DataFrame, known: Known) -> pl.Series:
     names = pl.concat(
         [
             people.select("work_id", key=pl.col("account").str.to_lowercase()),
+            works.select("work_id", key=pl.col("owner").str.to_lowercase()),
             people.select("work_id", key="orcid:" + pl.col("orcid")),
             people.select("work_id", key=pl.col("work_id") + "#" + pl.col("position").cast(pl.String)),
         ]
@@ -197,7 +208,7 @@ def _opted_out(works: pl.DataFrame, known: Known) -> pl.Series:
     by_people = names.filter(pl.col("key").str.to_lowercase().is_in(gone.implode()))["work_id"].unique()
     owner_out = pl.col("owner").str.to_lowercase().is_in(out.owners_out["key"].implode()).fill_null(False)
     return works.select(
-        opted_out=pl.col("work_id").is_in(sorted(out.works_out))
+        opted_out=pl.col("work_id").str.to_lowercase().is_in(sorted(map(str.lower, out.works_out)))
         | owner_out
         | pl.col("work_id").is_in(by_people.implode())
     )["opted_out"]

@@ -134,8 +134,9 @@ def _files(known: Known) -> pl.DataFrame:
     names = _work_ids(known)
     return _canonical(
         joined.with_columns(
+            # `/@`: where a file is today no folder is, so no other file has such an id.
             doc_id=pl.col("repo") + ":" + pl.col("path")
-            + pl.when("is_current").then(pl.lit("")).otherwise("@" + pl.col("date").cast(pl.String)),
+            + pl.when("is_current").then(pl.lit("")).otherwise("/@" + pl.col("date").cast(pl.String)),
             work_id=pl.col("repo").replace_strict(names, default=None, return_dtype=pl.String).fill_null(
                 "git:" + pl.col("repo")
             ),

@@ -888,7 +888,7 @@ _TABLES = (
         key=("blueprint", "doc_id"),
         columns=(
             Column("blueprint", "string", "name of the blueprint"),
-            Column("doc_id", "string", "the document: REPO:PATH, with @N for an earlier version, or WORK#KIND"),
+            Column("doc_id", "string", "the document: REPO:PATH, /@DATE for an earlier version, or WORK#KIND"),
             Column("work_id", "string", "work that it belongs to: what is split by"),
             Column("repo", "string", "repository of the genome; null for a text of the traces", nullable=True),
             Column("path", "string", "path in it", nullable=True),

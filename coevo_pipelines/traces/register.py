@@ -176,7 +176,7 @@ def account(value: Any) -> str:
 
 
 def work(value: Any) -> str:
-    """The canonical identifier of a work, from one with its prefix."""
+    """The canonical identifier of a work, from one with its prefix. `git:<name>` is a repository of the genome."""
     text = readable(value)
     kind, _, rest = text.partition(":")
     if kind == "arxiv":
@@ -189,7 +189,9 @@ def work(value: Any) -> str:
         return identifiers.openalex(rest)
     if kind == "hf" and (parts := rest.partition("/"))[0] in {"model", "dataset", "space"}:
         return identifiers.huggingface(parts[0], parts[2])
-    raise ParseError(f"not a work (arxiv:, doi:, github:owner/name, hf:model/…, openalex:W…): {text[:80]!r}")
+    if kind == "git" and rest:
+        return text
+    raise ParseError(f"not a work (arxiv:, doi:, github:owner/name, hf:model/…, openalex:W…, git:name): {text[:80]!r}")
 
 
 _T = TypeVar("_T")

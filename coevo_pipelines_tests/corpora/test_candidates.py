@@ -104,7 +104,7 @@ SAME = [{"id": "arxiv:1", "canonical": "doi:1"}]
 
 
 def test_what_one_source_withdrew_is_withdrawn() -> None:
-    told = [
+    told: list[Row] = [
         {"work_id": "arxiv:1", "source": "arxiv", "status": "withdrawn"},
         {"work_id": "doi:1", "source": "openalex", "status": "active"},
     ]
@@ -116,10 +116,23 @@ def test_what_one_source_withdrew_is_withdrawn() -> None:
 
 def test_a_licence_that_the_source_no_longer_names_is_none() -> None:
     def said(*licenses: str | None) -> list[str | None]:
-        told = [
+        told: list[Row] = [
             {"work_id": "github:a/b", "license": each, "date": date(2026, 1, n)} for n, each in enumerate(licenses, 1)
         ]
         return works_of(known(works=told))["source_license"].to_list()
 
     assert said("MIT", None) == [None]
     assert said(None, "MIT") == ["MIT"]
+
+
+def test_a_version_has_an_id_that_no_file_has() -> None:
+    before, name = date(2026, 1, 1), "a.py@2026-01-01"
+    day = known(
+        ecosystem=GENOME["ecosystem"],
+        repositories=[{"repo": "Ada/X"}, {"repo": "Ada/X", "date": before}],
+        files=[{"repo": "Ada/X", "path": "a.py", **text("new")}, {"repo": "Ada/X", "path": name, **text("c")}],
+        earlier=[{"repo": "Ada/X", "path": "a.py", "date": before, **text("old")}],
+    )
+    found = candidates(day, works_of(day))
+    assert set(found["text"]) == {"new", "c", "old"}
+    assert found["doc_id"].is_unique().all()

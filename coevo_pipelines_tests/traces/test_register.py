@@ -224,6 +224,7 @@ def test_what_is_no_subject(written: Any) -> None:
 def test_works_get_their_canonical_form() -> None:
     assert work("doi:10.48550/arXiv.1712.06567") == "arxiv:1712.06567"
     assert work("github:NiaOrg/NiaPy") == "github:niaorg/niapy"
+    assert work("git:Sample/tools") == "git:Sample/tools"
 
 
 toml_values = st.recursive(

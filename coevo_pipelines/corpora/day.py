@@ -226,6 +226,8 @@ def _corpus(day: Day, blueprint: Blueprint, early: pl.DataFrame, tokens: Tokens)
         except (TokenizerError, BlueprintError) as error:
             why = str(error)
         asked.tell(f"{blueprint.name}: packed")
+    if packed is not None and not packed.sequences.height:
+        packed, why = None, "no document has a token"
     if packed is not None and not isinstance(consent, Refused) and not isinstance(loaded, str):
         rows = _with_uses(rows, packed)
         written = _release(day, blueprint, rows, packed, consent, loaded)
@@ -244,9 +246,10 @@ def _corpus(day: Day, blueprint: Blueprint, early: pl.DataFrame, tokens: Tokens)
 
 def _withdraw(folder: Path) -> None:
     """Without consent there is no release any more, nor half of one."""
+    gone = folder.with_name(f".{folder.name}.withdrawn")
+    if gone.exists():  # of a run that was killed here
+        shutil.rmtree(gone)
     if folder.exists():
-        gone = folder.with_name(f".{folder.name}.withdrawn")
-        shutil.rmtree(gone, ignore_errors=True)
         folder.rename(gone)
         shutil.rmtree(gone)
 

@@ -287,6 +287,24 @@ class TestPlanted:
         assert any("email" in each for each in replaced) and any("aws" in each for each in replaced)
         assert made["train_tokens"] + made["shortfall"] == 1200
 
+    def test_without_a_token_there_is_no_release_and_the_reason_is_told(self, tmp_path: Path) -> None:
+        commit(make(tmp_path / "bare"), {b"LICENSE": MIT.encode(), b"a.md": b""})
+        tokenizer = Path(release.__file__).parents[2] / "sample" / "facts" / "tokenizer.json"
+        (tmp_path / "mine.toml").write_text(
+            f'tokenizer = "{tokenizer}"\ncontext_length = 64\nquality = false\n'
+            'model = { id = "coevo/sample", revision = "1" }\n',
+            encoding="utf-8",
+        )
+        settings = load_settings(
+            lake=tmp_path / "lake",
+            start_date=SEEN,
+            genome={"repositories": (str(tmp_path / "bare"),)},
+            corpora={"blueprints": [str(tmp_path / "mine.toml")]},
+        )
+        make_day(settings, SEEN)
+        made = row(make_corpora(settings, SEEN), SEEN, "mine")
+        assert (made["status"], made["why"]) == ("withheld", "no document has a token")
+
     def test_an_opt_out_takes_the_work_out(self, planted: Settings) -> None:
         from coevo_pipelines.corpora.candidates import works_of
         from coevo_pipelines.corpora.load import known_of

@@ -6,6 +6,7 @@ found by verify); 2 it was asked wrongly (unknown option, date, setting); 130 in
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -36,6 +37,7 @@ from coevo_pipelines.rewards.commands import rewards
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from coevo_pipelines.lake.store import Snapshot
     from coevo_pipelines.settings import Settings
 
 app = typer.Typer(
@@ -220,30 +222,38 @@ def _wrong_genome(root: Path, settings: Settings) -> tuple[list[str], int, int]:
     from coevo_pipelines.lake.store import Lake
 
     snapshot = Lake(root).snapshot()
-    days = [commit.day for commit in snapshot.index.partitions("genome.manifest")]
-    if not days:
-        return [], 0, 0
-    made = snapshot.scan("genome.manifest", upto=days[-1]).collect().to_dicts()
-    asked = snapshot.scan("genome.ecosystem", upto=days[-1]).collect().to_dicts()
+    made = _whole_rows(snapshot, "genome.manifest")
+    asked = _whole_rows(snapshot, "genome.ecosystem") if made else []
     found = [*wrong_packs(root, made), *wrong_mirrors(root / FOLDER, asked, settings.genome.timeout_s)]
     return found, len({row["pack"] for row in made}), len({row["mirror"] for row in asked} - {None})
 
 
 def _wrong_corpora(root: Path, settings: Settings) -> tuple[list[str], int]:
     """What is wrong with releases, their contracts and what was trained on them; how many releases there are."""
-    from coevo_pipelines.corpora.releases.verify import wrong_releases
+    from coevo_pipelines.corpora.releases.verify import untold_releases, wrong_releases
     from coevo_pipelines.corpora.training.chrysalis import wrong_runs
     from coevo_pipelines.lake.store import Lake
     from coevo_pipelines.orchestration.resources import trusted_keys
 
     snapshot = Lake(root).snapshot()
-    days = [commit.day for commit in snapshot.index.partitions("corpora.releases")]
-    if not days:
+    if not snapshot.index.partitions("corpora.releases"):
         return [], 0
-    rows = snapshot.scan("corpora.releases", upto=days[-1]).collect().to_dicts()
+    rows = _whole_rows(snapshot, "corpora.releases")
     keys = trusted_keys(settings, root)
-    found = [*wrong_releases(root, rows, keys, settings.corpora.model_files), *wrong_runs(root)]
+    wrong = wrong_releases(root, rows, keys, settings.corpora.model_files)
+    found = [*wrong, *untold_releases(root, rows), *wrong_runs(root)]
     return found, sum(row["status"] == "released" for row in rows)
+
+
+def _whole_rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
+    """Of every day whose file can be read; the ledger's check names the others."""
+    import polars as pl
+
+    rows: list[dict[str, Any]] = []
+    for commit in snapshot.index.partitions(table):
+        with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+            rows += snapshot.scan(table, on=commit.day).collect().to_dicts()
+    return rows
 
 
 @app.command()

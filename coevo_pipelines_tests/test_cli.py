@@ -91,6 +91,16 @@ def test_verify_exit_codes(sample: Settings, tmp_path: Path) -> None:
     assert bad.stderr.startswith("citations.edges date=2019-03-25: sha256: expected ")
     as_json = json.loads(coevo("verify", "--lake", str(root), "--json").stdout)
     assert as_json["findings"][0]["file"] == "citations/edges/date=2019-03-25/part.parquet"
+    (root / "corpora" / "releases" / "date=2019-03-26" / "part.parquet").write_bytes(b"cut off")
+    (root / "genome" / "manifest" / "date=2019-03-26" / "part.parquet").unlink()
+    worse = coevo("verify", "--lake", str(root))
+    assert worse.returncode == 1
+    for line in (
+        "corpora.releases date=2019-03-26: length: expected ",
+        "genome.manifest date=2019-03-26: file: expected ",
+        "releases/sample/date=2019-03-26: corpora.releases says nothing of it: remove it, or ",
+    ):
+        assert line in worse.stderr
 
 
 def test_query_formats(sample: Settings) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coevo_pipelines.corpora.consent import contracts
+from coevo_pipelines.corpora.load import RELEASES
 from coevo_pipelines.corpora.releases import release
 
 
@@ -26,3 +27,11 @@ def wrong_releases(
         state = states[whom]
         if isinstance(state, contracts.Refused):
             yield f"{what}: released, and there is no contract in force any more: {state.reason}"
+
+
+def untold_releases(root: Path, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Releases on the disk that no row of `corpora.releases` tells of: nobody looks after their contracts."""
+    told = {row["folder"] for row in rows}
+    for path in sorted((root / RELEASES).glob("[!.]*/date=*")):
+        if (folder := path.relative_to(root).as_posix()) not in told:
+            yield f"{folder}: corpora.releases says nothing of it: remove it, or name its blueprint again"

@@ -12,6 +12,7 @@ holds `AC` and 32 more digits is no Twilio key), and assignments to names such a
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections import Counter
@@ -42,27 +43,41 @@ class Rule:
 
 _MADE_UP = re.compile(
     r"(?i)example|sample|placeholder|change.?me|replace|insert|dummy|redacted|x{5}|%[sdir]\b|\*{3}|\.{3}|"
-    r"(?:^|[-_.])(?:your?|my|test|todo|fake|foo|bar)(?:[-_.]|$)|^(?:none|null|true|false|undefined)$"
+    r"(?:^|(?<![sr]k)[-_.])(?:your?|my|test|todo|fake|foo|bar)(?:[-_.]|$)|^(?:none|null|true|false|undefined)$"
 )
-_PASSWORDS = r"pass(?:word|wd|phrase|code)|pwd|contrase(?:ñ|n)a|passwort|mot_de_passe"
+_PASSWORDS = (
+    r"pass(?:word|wd|phrase|code)|pwd|contrase(?:ñ|n)a|passwort|mot_de_passe|"
+    r"(?:db|database|e?mail|smtp|ftp|user|admin|root|redis|mysql|postgres|proxy|auth)_?pass"
+)
 _KEYS = (
     r"secret|token|credential|api[-_ ]?key|apikey|access[-_ ]?key|auth[-_ ]?key|private[-_ ]?key|account[-_ ]?key|"
     r"service[-_ ]?key|client[-_ ]?key|encryption[-_ ]?key|signing[-_ ]?key|master[-_ ]?key|authtoken|bearer"
 )
 _SUFFIX = r"(?:[-_]?(?:key|value|prod|dev|live|test|main|v?\d{1,2}|s))?"
-_SIGN = r"[\"'\]`]{0,2}\s{0,4}(?::=|=>|={1,3}|:)\s{0,4}"
+_SIGN = r"\\?[\"'\]`]{0,2}\s{0,4}(?::\s?[\w.\[\] |]{1,30}=|:=|=>|={1,3}|:)\s{0,4}"
+"""With a type between, as in `api_key: str = …`, and with quotes that a notebook's JSON escapes."""
+_COMMA = r"[\"']\s{0,4},\s{0,4}"
 _QUOTED = r"[^\s\"'`<>\[\]{}\\]{6,200}"
 _BARE = r"[^\s\"'`<>\[\]{}()$,;\\]{8,200}"
 
 
-def _quoted(names: str) -> tuple[re.Pattern[str], ...]:
-    return (re.compile(rf"(?i)(?:{names}){_SUFFIX}{_SIGN}[a-z@]{{0,2}}([\"'`])({_QUOTED})\1"),)
+def _quoted(names: str, sign: str = _SIGN) -> tuple[re.Pattern[str], ...]:
+    return (re.compile(rf"(?i)(?:{names}){_SUFFIX}{sign}[a-z@]{{0,2}}(\\{{0,3}}[\"'`])({_QUOTED})\1"),)
 
 
 def _bare(names: str) -> tuple[re.Pattern[str], ...]:
     """Without quotes, where the line holds nothing else: `.env`, YAML, properties."""
-    before = r"^\s{0,40}(?:export\s+|set\s+|-\s+)?[\w.-]{0,60}?"
-    return (re.compile(rf"(?i){before}(?:{names}){_SUFFIX}\s{{0,4}}[=:]\s{{0,4}}()({_BARE})\s*$"),)
+    before = r"^\s{0,40}(?:export\s+|set\s+|ARG\s+|ENV\s+|-\s+)?[\w.-]{0,60}?"
+    return (re.compile(rf"(?i){before}(?:{names}){_SUFFIX}\s{{0,4}}[=:]\s{{0,4}}()({_BARE})\s*(?:\s#.*)?$"),)
+
+
+def _in_strings(names: str) -> tuple[re.Pattern[str], ...]:
+    """In addresses, connection strings, headers, XML: `?token=…&`, `;Password=…;`, `'x-api-key: …'`, `<password>…<`."""
+    value = r"()([^\s\"'`;&<>{}\\]{6,200})"
+    return (
+        re.compile(rf"(?i)[?&;\"'][\w.-]{{0,40}}?(?:{names}){_SUFFIX}(?:=|:\s?){value}(?=[;&\"'\\\s]|$)"),
+        re.compile(rf"(?i)<[\w.:-]{{0,40}}?(?:{names}){_SUFFIX}>{value}</"),
+    )
 
 
 def entropy(value: str) -> float:
@@ -84,10 +99,13 @@ _LETTERS = re.compile(r"[A-Z]{2,}|[A-Z]?[a-z]+|\d+")
 
 def drawn_by_lot(value: str) -> bool:
     """16 characters or more, among them digits and letters that change places as they do in random strings and not in
-    names: a key of letters and digits has a run of one kind each 1.7 characters, `NewTokenFor2Users` each 4."""
-    if len(value) < 16 or not re.search(r"\d", value) or not re.search(r"[A-Za-z]", value):
+    names: a key of letters and digits has a run of one kind each 1.7 characters, `NewTokenFor2Users` each 4. Without
+    digits 32 or more, whose case changes so."""
+    if len(value) < 16 or not re.search(r"[A-Za-z]", value):
         return False
     runs = _LETTERS.findall(value)
+    if not re.search(r"\d", value):
+        return len(value) >= 32 and sum(map(len, runs)) < 2.9 * len(runs) and entropy(value) > 4
     is_hex = re.fullmatch(r"[0-9a-fA-F-]+", value)
     return sum(map(len, runs)) < 3.2 * len(runs) and entropy(value) > (2.9 if is_hex else 3.3)
 
@@ -98,6 +116,8 @@ def _kinds(value: str) -> int:
 
 def _bare_password(value: str) -> bool:
     """As `_password`, but no identifier: a line `password = newPassword1` of code looks the same."""
+    if value.startswith(("/", "~")):  # PWD=/home/…
+        return False
     return drawn_by_lot(value) or (_kinds(value) >= 3 and len(re.findall(r"\d", value)) >= 2)
 
 
@@ -110,13 +130,28 @@ def _password(value: str) -> bool:
 
 # The plugin's own pattern takes time quadratic in the line.
 _NPMRC = re.compile(r":_authToken=\s{0,4}(npm_[A-Za-z0-9]{36}|[A-Fa-f0-9-]{36})(?![\w-])")
+# The plugin's own pattern takes no password with `!`, `$` or `&`, and none without a user (redis).
+_IN_ADDRESS = re.compile(r"://[^\s:/@\"'`<>{}\[\]]{0,100}:([^\s/@,\"'`<>{}]{3,100})@(?=[\w\[])")
+_AUTHORIZATION = re.compile(
+    r"(?i)authorization\\?[\"'\]]{0,2}\s{0,2}[:=,]\s{0,2}\\?[\"']?(?:bearer|token|basic|apikey)\s{1,2}"
+    r"([\w.~+/-]{12,500}={0,2})"
+)
+# Where names are in capitals and no space is around the sign, the value is one: shells, `.env`, Dockerfiles.
+_ENVIRONMENT = re.compile(
+    r"^\s{0,40}(?:export\s+|ARG\s+|ENV\s+|-\s+)?[A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|PASSPHRASE|_PASS|_PWD)[A-Z0-9_]{0,12}="
+    r"([^\s\"'`<>(){}$/\\]{6,200})\s*(?:\s#.*)?$"
+)
+_DISCORD = re.compile(r"[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}", re.ASCII)
+_ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{60,}={0,2}")
+"""Base64 of `-----BEGIN`: kubeconfig, secrets of Kubernetes."""
 # The plugin's own pattern ends before the signature.
 _JWT = re.compile(r"(?<![0-9A-Za-z])eyJ[A-Za-z0-9_=-]{8,}\.[A-Za-z0-9_=-]{8,}(?:\.[A-Za-z0-9_=-]*){0,3}")
 
 
 def _whole(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    """The pattern where it is not the middle of a longer run: base64 and hashes hold any short token."""
-    return re.compile(rf"(?<![0-9A-Za-z])(?:{pattern.pattern})(?![0-9A-Za-z])", pattern.flags)
+    """The pattern where it is not the middle of a longer run: base64 and hashes hold any short token. The `n` of a
+    written `\\n` is not of the run."""
+    return re.compile(rf"(?:(?<![0-9A-Za-z])|(?<=\\[nrt]))(?:{pattern.pattern})(?![0-9A-Za-z])", pattern.flags)
 
 
 def _bounded(pattern: re.Pattern[str]) -> re.Pattern[str]:
@@ -124,12 +159,17 @@ def _bounded(pattern: re.Pattern[str]) -> re.Pattern[str]:
     return re.compile(pattern.pattern.replace("(?: *)", "(?: {0,4})").replace("| +|", "| {1,4}|"), pattern.flags)
 
 
+_NEW = (
+    r"xai-|pplx-|pcsk_|tvly-|lsv2_|ntn_|lin_api_|figd_|PMAK-|glsa_|glc_|sntry[su]_|NRAK-|\.atlasv1\.|pul-|sk\.eyJ|"
+    r"FlyV1 fm"
+)
 _OURS = (
+    ("github_token", r"gh[pousr]_[A-Za-z0-9_]{36,251}", "gh[pousr]_[A-Za-z0-9_]{36}"),
     ("github_token", r"github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}", "github_pat_"),
     ("huggingface_token", r"(?:hf|api_org)_[A-Za-z0-9]{34}", r"(?:hf|api_org)_[A-Za-z0-9]{34}"),
     ("anthropic_key", r"sk-ant-[a-z0-9]{2,10}-[\w-]{40,}", "sk-ant-"),
     ("openai_key", r"sk-(?:proj|svcacct|admin|None)-[\w-]{40,}", "sk-(?:proj|svcacct|admin|None)-"),
-    ("openai_key", r"sk-[A-Za-z0-9]{48}", "sk-[A-Za-z0-9]{48}"),
+    ("openai_key", r"sk-[A-Za-z0-9]{32,64}", "sk-[A-Za-z0-9]{32}"),
     ("openrouter_key", r"sk-or-v1-[0-9a-f]{64}", "sk-or-v1-"),
     ("groq_key", r"gsk_[A-Za-z0-9]{52}", "gsk_[A-Za-z0-9]{52}"),
     ("replicate_token", r"r8_[A-Za-z0-9]{37}", "r8_[A-Za-z0-9]{37}"),
@@ -145,8 +185,28 @@ _OURS = (
     ("vault_token", r"hv[sbr]\.[\w-]{24,}", r"hv[sbr]\."),
     ("databricks_token", r"dapi[0-9a-f]{32}(?:-\d)?", "dapi[0-9a-f]{32}"),
     ("age_key", r"AGE-SECRET-KEY-1[0-9A-Z]{58}", "AGE-SECRET-KEY-"),
-    ("telegram_token", r"\d{8,10}:AA[0-9A-Za-z_-]{33}", r"\d{8,10}:AA[0-9A-Za-z_-]{33}"),
-    ("discord_webhook", r"https://discord(?:app)?\.com/api/webhooks/\d+/[\w-]{60,}", "api/webhooks/"),
+    ("telegram_token", r"(?:bot)?\d{8,10}:AA[0-9A-Za-z_-]{33}", r"\d{8,10}:AA[0-9A-Za-z_-]{33}"),
+    ("discord_webhook", r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/[\w-]{60,}", "/webhooks/"),
+    ("slack_token", r"https://hooks\.slack\.com/(?:workflows|triggers)/\w+/\w+/\w+(?:/\w+)?", r"hooks\.slack\.com"),
+    ("azure_secret", r"[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}", r"\dQ~"),
+    ("notion_token", r"ntn_[A-Za-z0-9]{46}", _NEW),
+    ("notion_token", r"secret_[A-Za-z0-9]{43}", "secret_[A-Za-z0-9]{43}"),
+    ("airtable_token", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}", r"pat[A-Za-z0-9]{14}\."),
+    ("xai_key", r"xai-[A-Za-z0-9]{80}", _NEW),
+    ("perplexity_key", r"pplx-[A-Za-z0-9]{40,56}", _NEW),
+    ("pinecone_key", r"pcsk_[A-Za-z0-9]{5,6}_[A-Za-z0-9]{60,64}", _NEW),
+    ("tavily_key", r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}", _NEW),
+    ("langsmith_key", r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}", _NEW),
+    ("linear_key", r"lin_api_[A-Za-z0-9]{40}", _NEW),
+    ("figma_token", r"figd_[\w-]{40,60}", _NEW),
+    ("postman_key", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}", _NEW),
+    ("grafana_token", r"glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/]{32,400}={0,2}", _NEW),
+    ("sentry_token", r"sntry[su]_[\w+/=-]{40,400}", _NEW),
+    ("newrelic_key", r"NRAK-[A-Z0-9]{27}", _NEW),
+    ("terraform_token", r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}", _NEW),
+    ("pulumi_token", r"pul-[0-9a-f]{40}", _NEW),
+    ("mapbox_token", r"sk\.eyJ[\w-]{20,200}\.[\w-]{22}", _NEW),
+    ("fly_token", r"FlyV1 fm[12]_[\w+/=,-]{40,2000}", _NEW),
 )
 """Formats that detect-secrets 1.5 has not, or has with another ending; as their services publish them."""
 
@@ -157,10 +217,7 @@ def rules() -> tuple[Rule, ...]:
     from detect_secrets.plugins import (
         aws,
         azure_storage_key,
-        basic_auth,
         cloudant,
-        discord,
-        github_token,
         gitlab_token,
         ibm_cloud_iam,
         ibm_cos_hmac,
@@ -184,42 +241,51 @@ def rules() -> tuple[Rule, ...]:
         Rule("aws_access_key", (_whole(access),), "(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}"),
         Rule("aws_secret_key", (secret,), "(?i)aws.*[\"'][0-9a-zA-Z/+]{40}[\"']", 1),
         *(Rule(type_, (_whole(re.compile(pattern)),), anchor) for type_, pattern, anchor in _OURS),
-        whole(github_token.GitHubTokenDetector, "github_token", "gh[pousr]_[A-Za-z0-9_]{36}"),
         whole(gitlab_token.GitLabTokenDetector, "gitlab_token", "gl(?:[a-z]{2,6})-[A-Za-z0-9]|GR1348941"),
         whole(openai.OpenAIDetector, "openai_key", "T3BlbkFJ"),
         whole(pypi_token.PypiTokenDetector, "pypi_token", "pypi-AgE"),
         whole(sendgrid.SendGridDetector, "sendgrid_key", r"SG\.[a-zA-Z0-9_-]{22}\."),
         whole(slack.SlackDetector, "slack_token", r"(?i)xox[abposr]-|hooks\.slack\.com"),
         whole(square_oauth.SquareOAuthDetector, "square_secret", "sq0csp-"),
-        whole(
-            discord.DiscordBotTokenDetector,
-            "discord_token",
-            r"\.[a-zA-Z0-9_-]{6}\.[a-zA-Z0-9_-]{27}",
-            drawn_by_lot,
-        ),
+        Rule("discord_token", (_whole(_DISCORD),), r"\.[a-zA-Z0-9_-]{6}\.[a-zA-Z0-9_-]{27}", real=drawn_by_lot),
         whole(twilio.TwilioKeyDetector, "twilio_key", "(?:AC|SK)[a-z0-9]{32}"),
         whole(mailchimp.MailchimpDetector, "mailchimp_key", r"[0-9a-z]{32}-us[0-9]"),
         whole(azure_storage_key.AzureStorageKeyDetector, "azure_storage_key", "AccountKey="),
         Rule("jwt", (_JWT,), r"eyJ[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]", real=JwtTokenDetector.is_formally_valid),
         Rule("npm_token", (_NPMRC,), ":_authToken=", 1),
-        Rule("basic_auth", tuple(basic_auth.BasicAuthDetector.denylist), r"://[^\s:/@]+:[^\s:/@]+@", 1, _in_address),
+        Rule("basic_auth", (_IN_ADDRESS,), r"://[^\s:/@]*:[^\s/@]+@", 1, _in_address),
+        Rule("authorization", (_AUTHORIZATION,), "[Aa]uthorization|AUTHORIZATION", 1, drawn_by_lot),
+        Rule("private_key", (_whole(_ENCODED),), "LS0tLS1CRUdJTi", real=_private),
         Rule("cloudant_key", tuple(map(_bounded, cloudant.CloudantDetector.denylist[:2])), ibm, 1, drawn_by_lot),
         Rule("softlayer_key", tuple(map(_bounded, softlayer.SoftlayerDetector.denylist[:1])), ibm, 1, drawn_by_lot),
         Rule("ibm_cos_key", tuple(map(_bounded, ibm_cos_hmac.IbmCosHmacDetector.denylist)), ibm, 1, drawn_by_lot),
         Rule("ibm_iam_key", tuple(map(_bounded, ibm_cloud_iam.IbmCloudIamDetector.denylist)), ibm, 1, drawn_by_lot),
-        Rule("password", _quoted(_PASSWORDS), _anchor(_PASSWORDS), 2, _password),
+        Rule("password", _quoted(_PASSWORDS) + _in_strings(_PASSWORDS), _anchor(_PASSWORDS), 2, _password),
+        Rule("password", _quoted(rf"define\(\s?[\"']\w{{0,40}}(?:{_PASSWORDS})", _COMMA), r"define\(", 2, _password),
+        Rule("password", (_ENVIRONMENT,), _anchor(_PASSWORDS), 1, _password),
         Rule("password", _bare(_PASSWORDS), _anchor(_PASSWORDS), 2, _bare_password),
-        Rule("key", _quoted(_KEYS) + _bare(_KEYS), _anchor(_KEYS), 2, drawn_by_lot),
+        Rule(
+            "key",
+            _quoted(_KEYS) + _quoted(_KEYS, _COMMA) + _bare(_KEYS) + _in_strings(_KEYS),
+            _anchor(_KEYS),
+            2,
+            drawn_by_lot,
+        ),
     )
+
+
+def _private(value: str) -> bool:
+    return b"PRIVATE KEY" in base64.b64decode(value[:72])
 
 
 def _in_address(value: str) -> bool:
     """A password of a URL, and not a word for one."""
-    return len(value) > 3 and not re.fullmatch(r"(?i)pass(?:word|wd)?|pwd|secret|token|%s|x-oauth-basic", value)
+    words = r"(?i)pass(?:word|wd)?|pwd|secret|token|%s|x-oauth-basic|\$\w+"
+    return len(value) > 3 and not re.fullmatch(words, value)
 
 
 def _anchor(names: str) -> str:
-    return rf"(?i)(?:{names}){_SUFFIX}{_SIGN}[a-z@]{{0,2}}[\"'`]?[^\s\"'`<>\[\]{{}}\\]{{6}}"
+    return rf"(?i)(?:{names}){_SUFFIX}(?:{_SIGN}|{_COMMA}|>)[a-z@]{{0,2}}\\{{0,3}}[\"'`]?[^\s\"'`<>\[\]{{}}\\]{{6}}"
 
 
 @lru_cache(maxsize=1)

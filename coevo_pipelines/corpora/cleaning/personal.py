@@ -45,6 +45,10 @@ _KEPT_HOSTS = re.compile(
 _SERVICE = frozenset({"git", "ssh", "hg", "svn", "gitea", "gitlab", "aur", "anonymous"})
 _LOCAL = r"[A-Za-z0-9_](?:[A-Za-z0-9._%+'-]{0,62}[A-Za-z0-9_+-])?"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}([A-Za-z]{2,24})"
+_FOREIGN = re.compile(
+    r"(?<![\w.%+@-])[\w.%+-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@(]|-\w)"
+)
+"""An address with letters other than ASCII's (RFC 6531): no code looks so."""
 _EMAIL = re.compile(
     rf"(?<![A-Za-z0-9._%+@-])(?P<local>{_LOCAL}|\{{[^{{}}@\n]{{1,100}},[^{{}}@\n]{{1,100}}\}})@(?P<host>{_HOST})(?![A-Za-z0-9_@]|-[A-Za-z0-9]|\()"
 )
@@ -79,6 +83,9 @@ def _emails(line: str) -> Iterator[Span]:
             and sum(label.isdigit() for label in labels) < 2
             and (sure or len(local) > 1 or len(labels[0]) > 1)
         ):
+            yield Span(*match.span(), "email")
+    for match in _FOREIGN.finditer(line) if "@" in line and not line.isascii() else ():
+        if not match[0].isascii():
             yield Span(*match.span(), "email")
     for match in _SPELT.finditer(line) if _MAYBE_SPELT.search(line) else ():
         top = (match["top"] or match["top2"]).lower()
@@ -254,6 +261,7 @@ def in_text(text: str) -> Iterator[Span]:
 
 WORTH = (
     r"[A-Za-z0-9_+\}-]@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2}",
+    r"\w@[\w.-]{0,80}[^\x00-\x7f]|[^\x00-\x7f][\w.%+-]{0,63}@[\w-]+\.",
     r"[\[\({<]\s?(?:at|At|aT|AT|@)\s?[\]\)}>]",
     r"(?i) dot [a-z]",
     r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",

@@ -28,6 +28,9 @@ REPLACED = [
     ("jdoe@cluster.univ.edu:/home/jdoe", "[EMAIL]:/home/jdoe"),
     ("12345+octo@users.noreply.github.com", "[EMAIL]"),
     ("someone@163.com", "[EMAIL]"),
+    ("an jane@münchen.de, bitte", "an [EMAIL], bitte"),
+    ("jané@acme.fr", "[EMAIL]"),
+    ("用户@例子.中国", "[EMAIL]"),
     ("call +1 415-555-2671 now", "call [PHONE] now"),
     ("call +1-555-123-4567", "call [PHONE]"),
     ("+44 20 7946 0958", "[PHONE]"),
@@ -59,6 +62,7 @@ REPLACED = [
     ("联系我们foo@bar.com", "联系我们[EMAIL]"),
 ]
 STAYS = [
+    "x = W@ξ.T; ü@decorator",
     "user@example.com",
     "a@b.test",
     "git@github.com:owner/repo.git",

@@ -43,7 +43,8 @@ _HEDGES = _words(
     depends depending provided providing condition conditions conditional conditionally contingent unsure uncertain
     undecided hesitate hesitant reluctant reluctantly doubt doubts almost nearly hypothetically supposing suppose
     pretend pretending joking kidding sarcastic sarcastically forced coerced obliged compelled must lying lie fake
-    opposite otherwise aber pero mais ma maar sed"""
+    opposite otherwise reservation reservations protest unwillingly abstain pass skip quit stop leave out alone defeat
+    turning guess aber pero mais ma maar sed"""
 )
 _COURTESIES = frozenset({"but", "however", "although", "though", "must"})
 """These turn a yes around; beside a no they soften it."""

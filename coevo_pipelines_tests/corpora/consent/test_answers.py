@@ -101,6 +101,16 @@ No! Never!
 """
 
 AMBIGUOUS = """
+Yes - with reservations.
+Yes. I pass.
+Yes, count me out.
+Yes, stop.
+Yes. Leave me alone.
+Yes, unwillingly.
+Yes, I accept under protest.
+yes, I guess
+I accept defeat
+Yes, I can answer that. I choose to stay out.
 \\s
 ...
 ?

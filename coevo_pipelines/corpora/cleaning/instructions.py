@@ -13,7 +13,7 @@ from coevo_pipelines.corpora.cleaning.redaction import matching
 if TYPE_CHECKING:
     import polars as pl
 
-_GAP = r"[\s*_>#/\"'.,:!-]{1,12}"
+_GAP = "[\\s*_>#/\"'.,:!\u00ad\u200b-\u200d\u2060\ufeff-]{1,12}"
 _MODEL = (
     r"(?:a\.?i\.?(?:\s+(?:assistants?|agents?|models?|language\s+models?|systems?|chat\s?bots?|crawlers?|reviewers?))?|"
     r"(?:large\s+)?language\s+models?|llms?(?:-based\s+\w+)?|(?:chat)?gpt(?:-\d\w*)?|chat\s?bots?|claude|gemini|copilot|"
@@ -39,7 +39,10 @@ _RULES = {
     "ignore_instructions": (
         rf"(?i)\b(?:ignore|disregard|forget|override|bypass|do{_GAP}not{_GAP}follow){_GAP}(?:\w+{_GAP}){{0,4}}?"
         rf"(?:previous|prior|above|earlier|preceding|foregoing|existing|original|your|system|all){_GAP}"
-        rf"(?:\w+{_GAP}){{0,3}}?(?:instructions?|prompts?|directives?|guidelines|programming)\b"
+        rf"(?:\w+{_GAP}){{0,3}}?(?:instructions?|prompts?|directives?|guidelines|programming)\b|"
+        rf"\b(?:ignore|disregard|forget|do{_GAP}not{_GAP}follow){_GAP}(?:\w+{_GAP}){{0,3}}?(?:instructions?|prompts?)"
+        rf"{_GAP}(?:above|before|you{_GAP}were)\b|\bforget{_GAP}(?:everything|anything|all){_GAP}(?:that{_GAP})?you"
+        rf"{_GAP}(?:were|have{_GAP}been){_GAP}(?:told|instructed|taught)\b"
     ),
     "instruction_template": (
         r"(?m)^[\s>]{0,8}\#{2,4} ?(?:Instructions?|Response|Input|Human|Assistant|System|User) ?:|"
@@ -57,7 +60,8 @@ _RULES = {
     ),
     "role_assignment": (
         rf"(?i)\byou{_GAP}are{_GAP}now{_GAP}(?:an?|my|dan|the{_GAP}\w+{_GAP}(?:assistant|model|agent|ai|bot)|acting|in{_GAP}"
-        rf"\w+{_GAP}mode|{_MODEL})\b|\byou{_GAP}are{_GAP}(?:an?|the){_GAP}(?:\w+{_GAP}){{0,3}}?{_MODEL}\b|"
+        rf"\w+{_GAP}mode|{_MODEL})\b|\byou{_GAP}are{_GAP}(?:chatgpt|gpt-\d\w*|claude|gemini|copilot|a\.?i\.?)\b|"
+        rf"\bfrom{_GAP}now{_GAP}on{_GAP}you{_GAP}(?:will|are|must|shall)\b|\byou{_GAP}are{_GAP}(?:an?|the){_GAP}(?:\w+{_GAP}){{0,3}}?{_MODEL}\b|"
         rf"\b(?:pretend|imagine){_GAP}(?:to{_GAP}be|that{_GAP}you{_GAP}are|you{_GAP}are){_GAP}(?:an?{_GAP})?{_MODEL}\b|"
         rf"\bact{_GAP}as{_GAP}an?{_GAP}(?:\w+{_GAP}){{0,2}}?{_MODEL}\b"
     ),
@@ -67,8 +71,10 @@ _RULES = {
     "to_models": (
         rf"(?i)\bas{_GAP}an?{_GAP}(?:\w+{_GAP})?{_MODEL}{_GAP}you\b|"
         rf"\bif{_GAP}you{_GAP}(?:are|'re){_GAP}(?:an?|the){_GAP}(?:\w+{_GAP})?{_MODEL}\b|"
-        rf"\b(?:notes?|instructions?|messages?|attention|notice|dear|hey|reminder){_GAP}(?:(?:to|for){_GAP})?"
+        rf"\b(?:notes?|instructions?|messages?|attention|notice|dear|hey|reminder){_GAP}"
+        rf"(?:(?:is{_GAP})?(?:(?:meant|intended){_GAP})?(?:to|for){_GAP})?"
         rf"(?:all{_GAP}|any{_GAP}|the{_GAP})?{_MODEL}\s?[:,!-]|"
+        rf"(?:^|[\n.!>*])[ \t]{{0,4}}{_MODEL}\s?[:,]\s{{1,3}}{_ORDER}\b|"
         rf"\b{_MODEL}{_GAP}(?:reading|processing|summarizing|reviewing|crawling){_GAP}this\b"
     ),
 }

@@ -80,7 +80,7 @@ def new(
         raise UsageError(str(error)) from error
     path.write_text(changed, "utf-8")
     say(f"{path}: made after {like}. Its special tokens are those of {base.model.id}: compare them with your model's.")
-    say(f'Next: corpora.blueprints = ["{path}"] in coevo.toml; coevo contract ask --model {model} …')
+    say(f'Next: corpora.blueprints = ["{path}"] in coevo.toml; coevo contract ask --blueprint {path} …')
 
 
 @corpora.command("list")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from coevo_pipelines.corpora.cleaning.licensing import effective
+from coevo_pipelines.corpora.cleaning.licensing import effective, of_header
 from coevo_pipelines.genome.ecosystem import address
 from coevo_pipelines.rewards.persons import register
 
@@ -143,10 +143,20 @@ def _files(known: Known) -> pl.DataFrame:
             version=pl.coalesce(pl.col("event_at").dt.date(), pl.col("date")).cast(pl.String),
             kind=pl.lit(None, pl.String),
             raw_sha256=pl.lit(None, pl.String),
+            own_license=pl.coalesce("own_license", _headers(joined)),
         ).drop("date"),
         "work_id",
         known.aliases,
     )  # fmt: skip
+
+
+def _headers(files: pl.DataFrame) -> pl.Series:
+    """What files say of their licence that the genome, which takes nothing uncertain, has not."""
+    open_ = files["own_license"].is_null() & files["text"].str.head(4096).str.contains(
+        r"(?i)spdx-license-identifier:|(?:General|Mozilla)[\s*#/;%!-]{1,9}Public"
+    )
+    said = [of_header(text) if look else None for text, look in zip(files["text"], open_, strict=True)]
+    return pl.Series("own_license", said, dtype=pl.String)
 
 
 def _versions(now: pl.DataFrame, earlier: pl.LazyFrame) -> pl.DataFrame:

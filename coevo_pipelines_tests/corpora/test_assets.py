@@ -229,6 +229,7 @@ def planted(tmp_path: Path) -> Settings:
         "node_modules/p/index.js": "export const a = 1;\n" * 9,
         "keys.py": f'AWS = "{KEY}"\n# Ask jane.doe@ants.org\n\n\ndef first(colony):\n    return colony[0]\n',
         "gpl.py": "# SPDX-License-Identifier: GPL-3.0-only\n" + CODE.replace("trail", "path"),
+        "own.py": "# SPDX-License-Identifier: Proprietary\n" + CODE.replace("trail", "road"),
         "exam.md": PROSE.replace("ants", "bees").replace("bridge", "board") + QUESTION.upper() + "\n",
     }
     commit(one, {name.encode(): text.encode() for name, text in planted.items()})
@@ -261,6 +262,7 @@ class TestPlanted:
             "one:node_modules/p/index.js": "vendored",
             "one:keys.py": None,
             "one:gpl.py": "license",
+            "one:own.py": "license",
             "one:exam.md": "contaminated",
             "other:LICENSE": "legal",
             "other:same.md": "near_duplicate",

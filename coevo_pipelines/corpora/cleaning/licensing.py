@@ -149,6 +149,40 @@ def effective(file: str | None, repository: str | None, source: str | None) -> t
     return None, None
 
 
+_HEADER = re.compile(
+    r"(?im)^[^A-Za-z0-9\"'`\r\n]{0,20}(?:(?:rem|dnl) |r?(?:\"{3}|'{3}))?SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})"
+)
+_HEAD = 4096
+_GNU = re.compile(
+    r"terms of (?:the )?(?:version \d[.\d]* of )?the GNU (Affero |Lesser |Library )?General Public License"
+)
+_MPL = re.compile(r"subject to the terms of the Mozilla Public License, v\. 2\.0")
+
+
+def of_header(text: str) -> str | None:
+    """What the SPDX lines in a file's head say, also where it is on no list or several disagree (`A AND B`), else the
+    notice that the GNU and Mozilla licences ask for: a file that says something of its own is not under its
+    repository's licence. None where there is neither."""
+    found = {re.sub(r"[^\w.+)]+$", "", line.strip()) for line in _HEADER.findall(text[:_HEAD])} - {""}
+    if not found:
+        return _noticed(" ".join(re.findall(r"[\w.,'()]+", text[:_HEAD])))
+    if len(found) == 1:
+        return found.pop()
+    return " AND ".join(f"({each})" for each in sorted(found))
+
+
+def _noticed(words: str) -> str | None:
+    """The licence of a notice, whose words stand without marks of comments between them."""
+    if (found := _GNU.search(words)) is None:
+        return "MPL-2.0" if _MPL.search(words) else None
+    name = {"Affero ": "AGPL", "Lesser ": "LGPL", "Library ": "LGPL", None: "GPL"}[found[1]]
+    around = words[found.start() : found.end() + 250]
+    if (version := re.search(r"version (\d(?:\.\d)?)", around)) is None:
+        return f"LicenseRef-{name}"
+    number = version[1] if "." in version[1] else f"{version[1]}.0"
+    return f"{name}-{number}-{'or-later' if 'later version' in around else 'only'}"
+
+
 @lru_cache(maxsize=4096)
 def of_source(name: str | None) -> str | None:
     """A source's own licence name as an SPDX expression: ids in any case, the address of a licence, a few names that

@@ -15,6 +15,7 @@ from coevo_pipelines.corpora.cleaning.licensing import (
     effective,
     evaluate,
     evaluate_all,
+    of_header,
     of_source,
 )
 
@@ -176,3 +177,48 @@ def test_a_series_is_judged_row_by_row(values: list[str | None]) -> None:
     one_by_one = [evaluate(value, unknown=policy) for value in values]
     assert found["allowed"].to_list() == [verdict.allowed for verdict in one_by_one]
     assert found["why"].to_list() == [verdict.why for verdict in one_by_one]
+
+
+@pytest.mark.parametrize(
+    ("head", "said", "allowed"),
+    [
+        ("x = 1\n", None, False),
+        ("# SPDX-License-Identifier: Proprietary\n", "Proprietary", False),
+        ("# SPDX-License-Identifier: NONE\n", "NONE", False),
+        ("# spdx-license-identifier: GPL-3.0-only\n", "GPL-3.0-only", False),
+        ('"""SPDX-License-Identifier: AGPL-3.0-only"""\n', "AGPL-3.0-only", False),
+        ("REM SPDX-License-Identifier: MIT\r\n", "MIT", True),
+        ("/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */", "(MIT OR GPL-2.0-only)", True),
+        (
+            "# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: GPL-3.0-only\n",
+            "(GPL-3.0-only) AND (MIT)",
+            False,
+        ),
+        ("# SPDX-License-Identifier: GPL-3.0-only AND\n", "GPL-3.0-only AND", False),
+        (
+            "# This program is free software: you can redistribute it and/or modify\n"
+            "# it under the terms of the GNU General Public License as published by\n"
+            "# the Free Software Foundation, either version 3 of the License, or\n"
+            "# (at your option) any later version.\n",
+            "GPL-3.0-or-later",
+            False,
+        ),
+        (
+            " * modify it under the terms of the GNU Lesser General\n"
+            " * Public License as published by the Free Software Foundation; version 2.1 of the License.\n",
+            "LGPL-2.1-only",
+            False,
+        ),
+        (
+            "/* This Source Code Form is subject to the terms of the Mozilla Public\n"
+            " * License, v. 2.0. If a copy of the MPL was not distributed with this\n */",
+            "MPL-2.0",
+            False,
+        ),
+        ("Unlike software under the GNU General Public License, this is free of it.", None, False),
+        ('LINE = "SPDX-License-Identifier: GPL-3.0-only"\n', None, False),
+    ],
+)
+def test_what_a_file_says_of_itself(head: str, said: str | None, allowed: bool) -> None:
+    assert of_header(head) == said
+    assert evaluate(said).allowed is allowed

@@ -43,9 +43,10 @@ _HEDGES = _words(
     depends depending provided providing condition conditions conditional conditionally contingent unsure uncertain
     undecided hesitate hesitant reluctant reluctantly doubt doubts almost nearly hypothetically supposing suppose
     pretend pretending joking kidding sarcastic sarcastically forced coerced obliged compelled must lying lie fake
-    opposite otherwise reservation reservations protest unwillingly abstain pass skip quit stop leave out alone defeat
+    opposite otherwise reservation reservations protest unwillingly abstain pass skip quit stop alone defeat
     turning guess aber pero mais ma maar sed"""
 )
+_OUT = re.compile(r"\b(?:count|leave|keep|stay|staying|opt|opting|sit)(?: (?:me|this|it))? out\b")
 _COURTESIES = frozenset({"but", "however", "although", "though", "must"})
 """These turn a yes around; beside a no they soften it."""
 _CONDITIONALS = _words("would could might may should ought can will shall")
@@ -119,7 +120,7 @@ def classify(answer: str) -> Verdict:
     if any(word in _NEGATIONS or word.endswith("n't") for word in words):
         clear = not _CUE.search(text) and any(map(_refuses, sentences))
         return "declined" if clear else "ambiguous"
-    if not _HEDGES.isdisjoint(words):
+    if not _HEDGES.isdisjoint(words) or _OUT.search(text):
         return "ambiguous"
     cues = [(sentence, cue) for sentence in sentences if (cue := _CUE.search(sentence))]
     if any("?" in sentence for sentence, _ in cues):

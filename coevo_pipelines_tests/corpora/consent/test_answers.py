@@ -54,6 +54,7 @@ I am happy to say yes.
 I say yes.
 Do you accept? Yes.
 Yes, I accept. What shall we begin with?
+Yes, I accept. Let us find out together.
 <think>no, never, I can't</think>\\n\\nYes.
 I think so, no.</think>Yes
 <think>a</think><think>b</think> Yes

@@ -425,6 +425,8 @@ class Settings(BaseSettings):
             for name in each.decontamination.sets:
                 if name not in self.corpora.evaluation_sets:
                     raise ValueError(f"blueprint {each.name} names evaluation set {name!r}: add it to evaluation_sets")
+                if not (path := self.corpora.evaluation_sets[name]).is_file():
+                    raise ValueError(f"corpora.evaluation_sets.{name}: {path} is no file")
         return self
 
     @property

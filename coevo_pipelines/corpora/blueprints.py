@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,17 @@ RESERVED = frozenset({"contracts", "documents", "duplicates", "losses", "release
 
 class BlueprintError(ValueError):
     """A blueprint that cannot be read or makes no sense; the message names the file, the field and the way out."""
+
+
+def _all_known(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    """ValueError for a name that would silently select or leave out nothing."""
+    names = list(dict.fromkeys(known))
+    for each in given:
+        if each not in names:
+            folded = {name.lower(): name for name in names}
+            close = difflib.get_close_matches(each.lower(), folded, n=1)
+            hint = f" (did you mean {folded[close[0]]!r}?)" if close else f"; there are {', '.join(names)}"
+            raise ValueError(f"no {what} is called {each!r}{hint}")
 
 
 class _Part(BaseModel):
@@ -53,12 +65,30 @@ class Narrowing(_Part):
     chambers: tuple[str, ...] | None = Field(default=None, description="influence.chambers of the work")
     min_influence: float = Field(default=0.0, ge=0, le=1, description="least influence.scores.influence of the work")
 
+    @field_validator("languages")
+    @classmethod
+    def _as_the_genome_names_them(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if given:
+            from coevo_pipelines.genome.files import LANGUAGES
+
+            _all_known(given, LANGUAGES.values(), "language")
+        return given
+
 
 class Selection(Narrowing):
     """Which documents a corpus is made of."""
 
     licenses: tuple[str, ...] | None = Field(default=None, description="SPDX ids; default: permissive ones")
     unknown_license: Literal["leave_out", "keep"] = Field(default="leave_out", description="where none is certain")
+
+    @field_validator("licenses")
+    @classmethod
+    def _of_spdx(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if given:
+            from coevo_pipelines.corpora.cleaning.licensing import evaluate
+
+            evaluate(None, given)  # LicenceError names an entry that is none
+        return given
 
 
 class Stage(_Part):
@@ -126,7 +156,18 @@ class Exclusions(_Part):
     paths: tuple[str, ...] = Field(default=(), description="patterns of paths")
     secrets: bool = Field(default=False, description="what holds a key or token; else placeholders stand for those")
     instructions: tuple[str, ...] = Field(default=(), description="rules of text that addresses models: left out")
-    natural_languages: tuple[str, ...] | None = Field(default=None, description="ISO 639-1; prose in others is out")
+    natural_languages: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] | None = Field(
+        default=None, description="ISO 639-1; prose in others is out"
+    )
+
+    @field_validator("instructions")
+    @classmethod
+    def _that_are_rules(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if given:
+            from coevo_pipelines.corpora.cleaning.instructions import PATHS, RULES
+
+            _all_known(given, [*RULES, *PATHS], "rule")
+        return given
 
 
 class Packing(_Part):

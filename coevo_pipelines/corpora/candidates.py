@@ -25,6 +25,9 @@ _COLUMNS = (
     "source_sha256", "leaf", "raw_sha256", "text",
 )  # fmt: skip
 
+UNTOLD = "LicenseRef-unknown"
+"""What a licence file says whose text is none of the well-known ones."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -130,7 +133,9 @@ def _files(known: Known) -> pl.DataFrame:
     ).collect()  # fmt: skip
     found = now if known.earlier is None else pl.concat([now, _versions(now, known.earlier)], how="diagonal_relaxed")
     committed = known.repositories.select("date", "repo", event_at="committed_at", repo_license="license")
-    joined = found.join(committed, ["date", "repo"], how="left", maintain_order="left")
+    joined = found.join(committed, ["date", "repo"], how="left", maintain_order="left").with_columns(
+        repo_license=pl.coalesce(_nearest_license(found, known.files), "repo_license")
+    )
     names = _work_ids(known)
     return _canonical(
         joined.with_columns(
@@ -157,6 +162,25 @@ def _headers(files: pl.DataFrame) -> pl.Series:
     )
     said = [of_header(text) if look else None for text, look in zip(files["text"], open_, strict=True)]
     return pl.Series("own_license", said, dtype=pl.String)
+
+
+def _nearest_license(files: pl.DataFrame, known: pl.LazyFrame) -> pl.Series:
+    """Of each file what the licence file says that is nearest above it, below the root: a folder of another project
+    keeps that one's licence, also one that nobody can tell. Of several in one folder all hold."""
+    own = known.filter(pl.col("licence_kind") == "licence").select("repo", "path", pl.col("license").fill_null(UNTOLD))
+    held: dict[tuple[str, str], set[str]] = {}
+    for repo, path, license_ in own.collect().iter_rows():
+        if folder := path.rpartition("/")[0]:
+            held.setdefault((repo, folder), set()).add(license_)
+
+    def nearest(repo: str, path: str) -> str | None:
+        while path := path.rpartition("/")[0]:
+            if found := held.get((repo, path)):
+                return " AND ".join(f"({each})" for each in sorted(found)) if len(found) > 1 else min(found)
+        return None
+
+    found = [nearest(*each) if held else None for each in files.select("repo", "path").iter_rows()]
+    return pl.Series("nearest", found, dtype=pl.String)
 
 
 def _versions(now: pl.DataFrame, earlier: pl.LazyFrame) -> pl.DataFrame:

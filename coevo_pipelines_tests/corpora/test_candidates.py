@@ -136,3 +136,33 @@ def test_a_version_has_an_id_that_no_file_has() -> None:
     found = candidates(day, works_of(day))
     assert set(found["text"]) == {"new", "c", "old"}
     assert found["doc_id"].is_unique().all()
+
+
+def test_a_folder_keeps_the_licence_that_lies_in_it() -> None:
+    licence = {"repo": "Ada/X", "licence_kind": "licence"}
+    paths = ("a.py", "lib/b.py", "lib/deep/c.py", "lib/bsd/d.py", "both/e.py", "unsure/f.py", "libs/g.py")
+    day = known(
+        ecosystem=GENOME["ecosystem"],
+        repositories=GENOME["repositories"],
+        files=[
+            licence | {"path": "LICENSE", "license": "MIT"},
+            licence | {"path": "lib/COPYING", "license": "GPL-3.0-only"},
+            licence | {"path": "lib/bsd/LICENSE", "license": "BSD-3-Clause"},
+            licence | {"path": "both/LICENSE-A", "license": "MIT"},
+            licence | {"path": "both/LICENSE-B", "license": "GPL-2.0-only OR MIT"},
+            licence | {"path": "unsure/LICENSE", "license": None},
+            {"repo": "Ada/X", "path": "lib/own.py", "license": "MIT", **text("own")},
+            *({"repo": "Ada/X", "path": path, **text(path)} for path in paths),
+        ],
+    )
+    found = candidates(day, works_of(day))
+    assert {path: license_ for path, license_ in found.select("path", "license").iter_rows()} == {
+        "a.py": "MIT",
+        "lib/b.py": "GPL-3.0-only",
+        "lib/deep/c.py": "GPL-3.0-only",
+        "lib/bsd/d.py": "BSD-3-Clause",
+        "lib/own.py": "MIT",
+        "both/e.py": "(GPL-2.0-only OR MIT) AND (MIT)",
+        "unsure/f.py": "MIT",
+        "libs/g.py": "MIT",
+    }

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from coevo_pipelines.corpora.candidates import Known, candidates, works_of
+from coevo_pipelines.corpora.candidates import UNTOLD, Known, candidates, works_of
 from coevo_pipelines.lake import schemas
 
 DAY = date(2026, 1, 2)
@@ -163,6 +163,6 @@ def test_a_folder_keeps_the_licence_that_lies_in_it() -> None:
         "lib/bsd/d.py": "BSD-3-Clause",
         "lib/own.py": "MIT",
         "both/e.py": "(GPL-2.0-only OR MIT) AND (MIT)",
-        "unsure/f.py": "MIT",
+        "unsure/f.py": UNTOLD,
         "libs/g.py": "MIT",
     }

@@ -169,7 +169,8 @@ def test_live_without_a_network_says_one_line_a_source_and_loses_nothing(tmp_pat
     assert not present.complete
     status = json.loads(coevo("status", "--source", "live", "--json", cwd=tmp_path).stdout)
     whole = {row["table"] for row in status["tables"] if row["incomplete"] != ["2026-01-01"]}
-    assert whole == {"scrapes.register"}  # no file where it is looked for by default: nobody has claimed anything
+    # Without a file where it is looked for by default nobody has claimed anything; contracts are asked of nobody.
+    assert whole == {"scrapes.register", "corpora.contracts"}
 
 
 def test_an_incomplete_day_is_filled_by_the_next_run(sample: Settings, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The documents of a day that a corpus can be made of: files of the genome, and texts of the traces.
 
 Each belongs to a work (`work_id`), by which it gets influence, chamber, topics and people, and by which corpora are
-split. A file's work is its repository: `github:owner/name` where its address is one of GitHub's, else `git:<name>`.
+split. A file's work is its repository: `github:owner/name` or `hf:<kind>/owner/name` where its address is there, else
+`git:<name>`.
 """
 
 from __future__ import annotations
@@ -113,8 +114,9 @@ def works_of(known: Known) -> pl.DataFrame:
     works = pl.concat([works, _canonical(own, "work_id", known.aliases).unique().join(works, "work_id", how="anti")],
                       how="diagonal")  # fmt: skip
     # A repository of the genome may be one that no source told of: whose it is stands in its name.
-    held = "github:" + pl.col("work_id").str.extract(r"^github:([^/]+)/")
-    works = works.with_columns(pl.coalesce("owner", held))
+    github = "github:" + pl.col("work_id").str.extract(r"^github:([^/]+)/")
+    hub = "hf:" + pl.col("work_id").str.extract(r"^hf:[a-z]+/([^/]+)/")
+    works = works.with_columns(pl.coalesce("owner", github, hub))
     scores = known.scores.select(work_id="node_id", influence="influence")
     chambers = known.lattice.select(work_id="node_id", chamber_id="chamber_id")
     return (
@@ -218,11 +220,17 @@ def _texts(known: Known) -> pl.DataFrame:
 
 def _work_ids(known: Known) -> dict[str, str]:
     """The work of each repository, by its name in the genome."""
-    found = {}
-    for repo, url in known.ecosystem.select("repo", "url").iter_rows():
-        host, _, name = address(url).partition("/")
-        found[repo] = f"github:{name}" if host == "github.com" and name.count("/") == 1 else f"git:{repo}"
-    return found
+    return {repo: _work_id(repo, address(url)) for repo, url in known.ecosystem.select("repo", "url").iter_rows()}
+
+
+def _work_id(repo: str, place: str) -> str:
+    host, *parts = place.split("/")
+    if host == "github.com" and len(parts) == 2:
+        return f"github:{'/'.join(parts)}"
+    kind = {"datasets": "dataset", "spaces": "space"}.get(parts[0], "model") if parts else ""
+    if host == "huggingface.co" and len(parts) == (2 if kind == "model" else 3):
+        return f"hf:{kind}/{'/'.join(parts[-2:])}"
+    return f"git:{repo}"
 
 
 def _opted_out(works: pl.DataFrame, known: Known) -> pl.Series:

@@ -190,11 +190,13 @@ def _overlaps(documents: pl.DataFrame, wanted: pl.Series, asked: Asked) -> dict[
 
 def _corpus(day: Day, blueprint: Blueprint, early: pl.DataFrame, tokens: Tokens) -> Corpus:
     documents, asked = day.documents, day.asked
-    ruled = deciding.copies(documents, early, day.pairs, asked.jaccard, with_versions=blueprint.history == "versions")
+    ruled = early
     for name in blueprint.decontamination.sets:
         ruled = _contaminated(ruled, name, day.overlaps[name, blueprint.decontamination.ngram].hits)
     stages = deciding.staged(documents, blueprint)
     ruled = deciding.ruled_out(ruled, "no_stage", stages.is_null())
+    # Last, so that the copy that stays is one that the corpus takes.
+    ruled = deciding.copies(documents, ruled, day.pairs, asked.jaccard, with_versions=blueprint.history == "versions")
     loaded = tokens.of(blueprint, asked)
     if not isinstance(loaded, str):
         asked.tell(f"{blueprint.name}: {int(tokens.lengths(loaded).sum()):,} tokens")

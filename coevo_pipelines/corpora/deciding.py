@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 RULES = (
     "selection", "excluded_path", "withdrawn", "opted_out", "license", "backup", "vendored", "generated", "log", "test",
-    "legal", "secret", "instructions", "natural_language", "quality", "exact_duplicate", "near_duplicate",
-    "contaminated", "no_stage", "budget",
+    "legal", "secret", "instructions", "natural_language", "quality", "contaminated", "no_stage",
+    "exact_duplicate", "near_duplicate", "budget",
 )  # fmt: skip
 """In the order in which they are tried."""
 

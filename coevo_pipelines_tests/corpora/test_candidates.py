@@ -166,3 +166,20 @@ def test_a_folder_keeps_the_licence_that_lies_in_it() -> None:
         "unsure/f.py": UNTOLD,
         "libs/g.py": "MIT",
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "work", "owner"),
+    [
+        ("https://github.com/Ada/X.git", "github:ada/x", "github:ada"),
+        ("https://huggingface.co/ada/m", "hf:model/ada/m", "hf:ada"),
+        ("https://huggingface.co/datasets/ada/d", "hf:dataset/ada/d", "hf:ada"),
+        ("https://huggingface.co/spaces/ada/s", "hf:space/ada/s", "hf:ada"),
+        ("https://gitlab.com/ada/x", "git:X", None),
+        ("https://github.com/ada/x/y", "git:X", None),
+        ("/srv/x", "git:X", None),
+    ],
+)
+def test_the_work_of_a_repository_is_told_by_its_address(url: str, work: str, owner: str | None) -> None:
+    day = known(ecosystem=[{"repo": "X", "url": url}])
+    assert works_of(day).select("work_id", "owner").rows() == [(work, owner)]

@@ -330,7 +330,8 @@ def corpora(
     )
     say(
         f"{day.documents:,} documents, {day.megabytes:,.0f} MB, {day.kept:,} kept, {day.tokens:,} tokens in sequences; "
-        f"peak {day.peak_bytes / 1e9:.2f} GB. Tokenizer: {day.by_us:,.0f} tokens/s, one by one {day.one_by_one:,.0f}"
+        f"peak {day.own_bytes / 1e9:.2f} GB, {day.peak_bytes / 1e9:.2f} GB with mapped files. "
+        f"Tokenizer: {day.by_us:,.0f} tokens/s, one by one {day.one_by_one:,.0f}"
     )
     own = searched[0].total
     rows_table(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,9 @@ class Measured:
     megabytes: float
     seconds: dict[str, float]
     peak_bytes: int
+    """Of all memory, also pages of files that are mapped: tokens and sequences lie in such."""
+    own_bytes: int
+    """Of memory that is no file's; 0 where the system does not tell."""
     kept: int
     tokens: int
     one_by_one: float
@@ -62,43 +67,52 @@ def run(texts: Path, folder: Path) -> Measured:
     """The day in a process of its own. `texts`: Parquet with a column text. RuntimeError where it ends badly."""
     import subprocess
 
-    command = [sys.executable, "-m", "coevo_pipelines.bench.corpora", str(texts), str(folder)]
+    files = folder / "files.parquet"
+    files_of(texts, files)
+    command = [sys.executable, "-m", "coevo_pipelines.bench.corpora", str(files), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the day ended with {done.returncode}: {done.stderr[-500:]}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def known_of(texts: pl.Series) -> Known:
-    """Texts as files of one repository, in turns Markdown and Python; nothing else is known."""
+def files_of(texts: Path, out: Path) -> None:
+    """Texts as files of one repository, in turns Markdown and Python: what a day reads of `genome.files`."""
     import hashlib
 
     import polars as pl
 
+    column = pl.read_parquet(texts)["text"]
+    suffix = [("md", "Markdown"), ("py", "Python")]
+    nothing = pl.Series([None] * len(column), dtype=pl.String)
+    pl.DataFrame(
+        {
+            "place": range(len(column)),
+            "repo": ["bench/texts"] * len(column),
+            "path": [f"{n // 1000}/{n}.{suffix[n % 2][0]}" for n in range(len(column))],
+            "language": [suffix[n % 2][1] for n in range(len(column))],
+            "license": nothing,
+            "licence_kind": nothing,
+            "leaf": nothing,
+            "text_sha256": [hashlib.sha256(text.encode()).hexdigest() for text in column],
+            "text": column,
+        }
+    ).write_parquet(out)
+
+
+def known_of(files: pl.LazyFrame) -> Known:
+    """A day with these files; nothing else is known."""
+    import polars as pl
+
     from coevo_pipelines.corpora.candidates import Known
     from coevo_pipelines.lake import schemas
-
-    suffix = [("md", "Markdown"), ("py", "Python")]
-    files = pl.DataFrame(
-        {
-            "place": range(len(texts)),
-            "repo": ["bench/texts"] * len(texts),
-            "path": [f"{n // 1000}/{n}.{suffix[n % 2][0]}" for n in range(len(texts))],
-            "language": [suffix[n % 2][1] for n in range(len(texts))],
-            "license": pl.Series([None] * len(texts), dtype=pl.String),
-            "licence_kind": pl.Series([None] * len(texts), dtype=pl.String),
-            "leaf": pl.Series([None] * len(texts), dtype=pl.String),
-            "text_sha256": [hashlib.sha256(text.encode()).hexdigest() for text in texts],
-            "text": texts,
-        }
-    )
 
     def empty(table: str) -> pl.DataFrame:
         return schemas.table(table).empty().with_columns(date=pl.lit(DAY))
 
     ids = pl.DataFrame(schema={"id": pl.String, "canonical": pl.String})
     return Known(
-        day=DAY, files=files.lazy(), earlier=None, repositories=empty("genome.repositories"),
+        day=DAY, files=files, earlier=None, repositories=empty("genome.repositories"),
         ecosystem=empty("genome.ecosystem"), texts=empty("traces.texts").lazy(), works=empty("traces.works").lazy(),
         people=empty("traces.people").lazy(), aliases=ids, scores=empty("influence.scores"),
         lattice=empty("influence.lattice"), claims=empty("traces.claims"), optouts=empty("traces.optouts"),
@@ -114,7 +128,7 @@ def blueprint_of(folder: Path) -> Blueprint:
     return load("bench.toml", folder)
 
 
-def day_of(texts: pl.Series, folder: Path) -> Iterator[tuple[str, float]]:
+def day_of(files: pl.LazyFrame, folder: Path) -> Iterator[tuple[str, float]]:
     """(what was done, seconds since the beginning) of each step."""
     from coevo_pipelines.corpora.cleaning.cleaned import Options
     from coevo_pipelines.corpora.consent.table import consents
@@ -123,7 +137,7 @@ def day_of(texts: pl.Series, folder: Path) -> Iterator[tuple[str, float]]:
 
     contract.place(folder)
     blueprint = blueprint_of(folder)
-    known = known_of(texts)
+    known = known_of(files)
     said: list[tuple[str, float]] = []
     begun = perf_counter()
     found = corpora_of(
@@ -149,31 +163,52 @@ def day_of(texts: pl.Series, folder: Path) -> Iterator[tuple[str, float]]:
 STEPS = ("gather", "clean", "near-duplicates", "evaluation sets", "tokens", "pack", "release")
 
 
-def main(texts: str, folder: str) -> None:
+def main(files: str, folder: str) -> None:
     """Run the day, print one JSON object."""
     import polars as pl
 
-    column = pl.read_parquet(texts)["text"]
+    whole = pl.scan_parquet(files)
     (Path(folder) / "warm").mkdir(exist_ok=True)
-    list(day_of(column.head(50), Path(folder) / "warm"))
-    said = list(day_of(column, Path(folder)))
+    list(day_of(whole.head(50), Path(folder) / "warm"))
+    with _watched() as own:
+        said = list(day_of(whole, Path(folder)))
     peak = peak_bytes()
     *steps, (last, _) = said
     ends = [0.0, *(moment for _, moment in steps)]
     seconds = {name: ends[n + 1] - ends[n] for n, name in enumerate(STEPS)}
-    kept, tokens = int(last.split()[1]), int(last.split()[3])
     encoded = int(steps[4][0].split()[1].replace(",", ""))
+    text = whole.select("text")
     measured = Measured(
-        documents=len(column),
-        megabytes=int(column.str.len_bytes().cast(pl.Int64).sum()) / 1e6,
+        documents=text.select(pl.len()).collect().item(),
+        megabytes=text.select(pl.col("text").str.len_bytes().cast(pl.Int64).sum()).collect().item() / 1e6,
         seconds=seconds,
         peak_bytes=peak,
-        kept=kept,
-        tokens=tokens,
-        one_by_one=_one_by_one(column),
+        own_bytes=max(own, default=0),
+        kept=int(last.split()[1]),
+        tokens=int(last.split()[3]),
+        one_by_one=_one_by_one(text.head(100_000).collect()["text"]),
         by_us=encoded / seconds["tokens"],
     )
     print(json.dumps(vars(measured)))
+
+
+@contextmanager
+def _watched() -> Iterator[list[int]]:
+    """Memory of this process that is no file's (Linux: RssAnon), again and again; elsewhere nothing."""
+    status, seen, over = Path("/proc/self/status"), list[int](), Event()
+
+    def watch() -> None:
+        while status.exists() and not over.wait(0.2):
+            said = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            seen.append(int(said["RssAnon"].split()[0]) * 1024)
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 def _one_by_one(texts: pl.Series) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-LOOKED_AT = 600
+LOOKED_AT = 300
 """Characters of prose that are enough."""
 LETTERS = 15
 """Fewer letters tell nothing; of scripts without spaces a fifth."""

@@ -261,7 +261,8 @@ def in_text(text: str) -> Iterator[Span]:
 
 WORTH = (
     r"[A-Za-z0-9_+\}-]@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2}",
-    r"\w@[\w.-]{0,80}[^\x00-\x7f]|[^\x00-\x7f][\w.%+-]{0,63}@[\w-]+\.",
+    # Without \w and bounds, with which Rust's engine falls back to 15 MB/s.
+    r"@[^ \n@]*[^\x00-\x7f]|[^\x00-\x7f][^ \n@]*@",
     r"[\[\({<]\s?(?:at|At|aT|AT|@)\s?[\]\)}>]",
     r"(?i) dot [a-z]",
     r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import zlib
 from pathlib import Path
@@ -350,10 +349,7 @@ def test_a_repository_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_git_that_hangs_is_a_failed_level(repo: Path) -> None:
-    head = commit(repo, FILES)
-    (repo / "packed-refs").unlink(missing_ok=True)
-    os.mkfifo(repo / "packed-refs")  # nobody ever writes into it
-    found = audit(repo, head, timeout=1)
+    found = audit(repo, commit(repo, FILES), timeout=0.0001)
     assert found.levels[1].status == "failed"
     assert "no end after" in everything(found.levels[1])
 

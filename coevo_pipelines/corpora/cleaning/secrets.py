@@ -254,7 +254,7 @@ def rules() -> tuple[Rule, ...]:
         Rule("jwt", (_JWT,), r"eyJ[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]", real=JwtTokenDetector.is_formally_valid),
         Rule("npm_token", (_NPMRC,), ":_authToken=", 1),
         Rule("basic_auth", (_IN_ADDRESS,), r"://[^\s:/@]*:[^\s/@]+@", 1, _in_address),
-        Rule("authorization", (_AUTHORIZATION,), "[Aa]uthorization|AUTHORIZATION", 1, drawn_by_lot),
+        Rule("authorization", (_AUTHORIZATION,), "(?i)authorization", 1, drawn_by_lot),
         Rule("private_key", (_whole(_ENCODED),), "LS0tLS1CRUdJTi", real=_private),
         Rule("cloudant_key", tuple(map(_bounded, cloudant.CloudantDetector.denylist[:2])), ibm, 1, drawn_by_lot),
         Rule("softlayer_key", tuple(map(_bounded, softlayer.SoftlayerDetector.denylist[:1])), ibm, 1, drawn_by_lot),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,35 +11,40 @@ from typing import Any
 from coevo_pipelines.corpora.blueprints import Blueprint
 from coevo_pipelines.corpora.consent import contracts
 
+State = contracts.InForce | contracts.Refused
+
+
+def states(root: Path, trusted: Sequence[str], model_files: Mapping[str, Path]) -> Callable[[str, str], State]:
+    """Of a model's id and revision the contract in force in the lake at `root`, or why there is none; each is looked at
+    once. `model_files`: model id to folder, where its files are to be compared."""
+
+    @functools.cache
+    def state(model_id: str, revision: str) -> State:
+        return contracts.in_force(root / contracts.FOLDER, model_id, revision, trusted, model_files.get(model_id))
+
+    return state
+
 
 def consents(
     root: Path, blueprints: Sequence[Blueprint], trusted: Sequence[str], model_files: Mapping[str, Path]
-) -> dict[str, contracts.InForce | contracts.Refused]:
-    """By the blueprint's name; `root`: the lake; `model_files`: model id to folder, where its files are to be
-    compared."""
-    return {
-        each.name: contracts.in_force(
-            root / contracts.FOLDER, each.model.id, each.model.revision, trusted, model_files.get(each.model.id)
-        )
-        for each in blueprints
-    }
+) -> dict[str, State]:
+    """`states` by the blueprint's name."""
+    state = states(root, trusted, model_files)
+    return {each.name: state(each.model.id, each.model.revision) for each in blueprints}
 
 
 def rows(root: Path, trusted: Sequence[str], model_files: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Rows of `corpora.contracts`."""
-    folder = root / contracts.FOLDER
-    states: dict[tuple[str, str], contracts.InForce | contracts.Refused] = {}
+    state_of = states(root, trusted, model_files)
     found = []
-    for each in contracts.all_of(folder):
+    for each in contracts.all_of(root / contracts.FOLDER):
         row: dict[str, Any] = {"file": each.path.relative_to(root).as_posix(), "is_in_force": False}
         if isinstance(each, contracts.Damaged):
             found.append(row | {"status": "damaged", "why": each.reason})
             continue
         contract = each.contract
         whom = contract.model.id, contract.model.revision
-        if whom not in states:
-            states[whom] = contracts.in_force(folder, *whom, trusted, model_files.get(whom[0]))
-        state = states[whom]
+        state = state_of(*whom)
         is_it = isinstance(state, contracts.InForce) and state.path == each.path
         found.append(
             row

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coevo_pipelines.corpora.consent import contracts
+from coevo_pipelines.corpora.consent.contracts import Refused
+from coevo_pipelines.corpora.consent.table import states
 from coevo_pipelines.corpora.load import RELEASES
 from coevo_pipelines.corpora.releases import release
 
@@ -15,17 +16,14 @@ def wrong_releases(
     root: Path, rows: Sequence[Mapping[str, Any]], trusted: Sequence[str], model_files: Mapping[str, Path]
 ) -> Iterator[str]:
     """One line for each thing that does not agree; `rows` of `corpora.releases`, with their dates."""
-    states: dict[tuple[str, str], contracts.InForce | contracts.Refused] = {}
+    state_of = states(root, trusted, model_files)
     for row in rows:
         what = f"corpora.releases date={row['date']} {row['blueprint']}"
         if row["status"] != "released":
             continue
         yield from (f"{what}: {line}" for line in release.verify(root / row["folder"], row["digest"]))
-        whom = row["model_id"], row["model_revision"]
-        if whom not in states:
-            states[whom] = contracts.in_force(root / contracts.FOLDER, *whom, trusted, model_files.get(whom[0]))
-        state = states[whom]
-        if isinstance(state, contracts.Refused):
+        state = state_of(row["model_id"], row["model_revision"])
+        if isinstance(state, Refused):
             yield f"{what}: released, and there is no contract in force any more: {state.reason}"
 
 

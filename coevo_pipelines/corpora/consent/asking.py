@@ -5,20 +5,11 @@ One question, asked once: nothing is repeated until an answer pleases, and no fa
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-import requests
-from urllib3.exceptions import HTTPError as TransportError
-from urllib3.exceptions import ReadTimeoutError
-
+from coevo_pipelines import endpoints
 from coevo_pipelines.corpora.consent.contracts import Endpoint, Local, Recorded
-from coevo_pipelines.scrapes.session import user_agent
 
 SYSTEM_PROMPT = """\
 You are being asked for your consent, not given a task. Nothing here is a test. Whatever you answer has no cost for \
@@ -40,9 +31,6 @@ TIMEOUT_S = (10.0, 600.0)
 """To connect, and for the whole answer after that: a thinking model may take minutes."""
 MOST_TOKENS = 2048
 """Of an answer, with its thinking."""
-MOST_BODY = 4 << 20
-"""Bytes of a response."""
-_MOST_TOLD = 300
 
 
 class AskError(RuntimeError):
@@ -84,189 +72,27 @@ def ask_endpoint(
     max_tokens: int = MOST_TOKENS,
     timeout_s: tuple[float, float] = TIMEOUT_S,
 ) -> Answer:
-    """POST the question once to `<base_url>/chat/completions`, at temperature 0; redirects are not followed.
+    """Put the question once, over `endpoints.complete`; `timeout_s`: to connect, and for the whole answer after that.
 
-    `key` is sent as a bearer token, only over https or to this machine, and stands in no record or message.
-    Raises AskError for anything but one answer that ends within `timeout_s` and MOST_BODY.
+    `key` stands in no record or message. Raises AskError for anything but one whole answer in time.
     """
-    target = _target(base_url, key)
-    where = urlunsplit(target._replace(query=""))
-    asked = {
-        "model": served_as,
-        "messages": question.messages,
-        "temperature": 0,
-        "max_tokens": max_tokens,
-        "stream": False,
-    }
-    headers = {"Accept": "application/json", "User-Agent": user_agent()}
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
+    asked = endpoints.question(served_as, question.messages, max_tokens)
     try:
-        found = _choice(_posted(urlunsplit(target), asked, headers, timeout_s))
-    except AskError as error:
-        # Not chained: requests' text spells out the query, and a server may repeat the key.
-        raise AskError(f"{where}: {_without(str(error), key, target.query)}; nothing was recorded") from None
-    text, reported, ended = found
+        found = endpoints.complete(base_url, asked, key=key, timeout_s=timeout_s)
+    except endpoints.EndpointError as error:
+        raise AskError(f"{error}; nothing was recorded") from None
     return Answer(
-        text,
+        found.text,
         Endpoint(
             how="endpoint",
-            address=where.removesuffix("/chat/completions")[:2000],
+            address=found.address[:2000],
             served_as=served_as,
-            reported=_line(reported),
+            reported=found.reported,
             temperature=0,
             max_tokens=max_tokens,
-            ended=_line(ended),
+            ended=found.ended,
         ),
     )
-
-
-def _target(base_url: str, key: str | None) -> SplitResult:
-    try:
-        parts = urlsplit(base_url)
-        _ = parts.port
-    except ValueError as error:
-        raise AskError(f"{base_url!r} is no address: {error}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not base_url.isprintable():
-        raise AskError(f"{base_url!r} is no address: write it as https://host/v1 or http://127.0.0.1:8000/v1")
-    if "@" in parts.netloc:
-        raise AskError(f"{parts.hostname}: no user and password in the address: name a variable with --key-variable")
-    if key and parts.scheme == "http" and not _loopback(parts.hostname):
-        raise AskError(f"{parts.hostname}: a key goes over https only, or to this machine")
-    return parts._replace(path=parts.path.rstrip("/") + "/chat/completions", fragment="")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _posted(url: str, asked: dict[str, Any], headers: dict[str, str], timeout_s: tuple[float, float]) -> Any:
-    """The JSON of a good answer."""
-    deadline = time.monotonic() + sum(timeout_s)
-    try:
-        with requests.Session() as session:
-            session.trust_env = not _loopback(urlsplit(url).hostname or "")  # no proxy between this machine and itself
-            session.auth = _no_auth
-            with session.post(
-                url, json=asked, headers=headers, timeout=timeout_s, stream=True, allow_redirects=False
-            ) as response:
-                body = _body(response, deadline)
-    except requests.ConnectTimeout:
-        raise AskError(f"no connection within {timeout_s[0]:.0f} s: is it running?") from None
-    except requests.Timeout:
-        raise AskError(f"no answer within {timeout_s[1]:.0f} s: ask for less with --max-tokens") from None
-    except requests.ConnectionError as error:
-        raise AskError(f"{_innermost(error)}: is it running, and is this its address?") from None
-    except (requests.RequestException, UnicodeError, OSError) as error:
-        raise AskError(_innermost(error)) from None
-    if response.status_code != 200:
-        raise AskError(f"HTTP {response.status_code}{_reason(body)}: {_advice(response)}")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        kind = response.headers.get("Content-Type", "no type given")
-        raise AskError(
-            f"answered with {kind[:60]}, which is no JSON: give the address of the API, often …/v1"
-        ) from None
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In place of what a .netrc file says."""
-    return request
-
-
-def _body(response: requests.Response, deadline: float) -> bytes:
-    """All of it, unpacked. Raises when it is too long or drips beyond the deadline."""
-    body = bytearray()
-    try:
-        while chunk := response.raw.read1(1 << 16, decode_content=True):
-            body += chunk
-            if len(body) > MOST_BODY:
-                raise AskError(f"HTTP {response.status_code}: the response is longer than {MOST_BODY >> 20} MB")
-            if time.monotonic() > deadline:
-                raise requests.ReadTimeout
-    except ReadTimeoutError:
-        raise requests.ReadTimeout from None
-    except (TransportError, ConnectionError) as error:
-        raise AskError(f"the response broke off, or is damaged ({type(error).__name__}): ask again") from None
-    return bytes(body)
-
-
-def _choice(value: Any) -> tuple[str, Any, Any]:
-    """Text, reported model and reason of ending of a chat completion."""
-    if not isinstance(value, dict):
-        raise AskError("the response is no chat completion")
-    choices = value.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise AskError(f"the response holds no choices{_reason(json.dumps(value).encode())}")
-    choice = choices[0] if isinstance(choices[0], dict) else {}
-    message = choice.get("message")
-    if not isinstance(message, dict):
-        raise AskError("the response's first choice has no message: is this a chat completions API?")
-    content, refusal = message.get("content"), message.get("refusal")
-    if isinstance(content, list):  # parts, as some servers send them
-        content = "".join(
-            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-        )
-    if not content and isinstance(refusal, str):
-        content = refusal
-    if not isinstance(content, str):
-        raise AskError("the response's message has no text: allow more with --max-tokens if all of it went to thinking")
-    try:
-        content.encode()
-    except UnicodeEncodeError as error:
-        raise AskError(f"the answer is no text: {error.reason} at character {error.start}") from None
-    return content, value.get("model"), choice.get("finish_reason")
-
-
-def _line(value: Any) -> str | None:
-    """What a server says of itself, where it can stand in a record."""
-    return value[:200] if isinstance(value, str) and value.strip() and value.isprintable() else None
-
-
-def _reason(body: bytes) -> str:
-    """What an error response says, where it says it as these APIs do."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    for name in ("error", "message", "detail"):
-        value = value.get(name, value) if isinstance(value, dict) else value
-    return f" ({' '.join(value.split())[:_MOST_TOLD]})" if isinstance(value, str) and value.strip() else ""
-
-
-def _advice(response: requests.Response) -> str:
-    status = response.status_code
-    if status in {401, 403}:
-        return "it wants a key, or another: put it into a variable and name that with --key-variable"
-    if status == 404:
-        return (
-            "no such address or model: the address often ends in /v1, and --served-as names the model as it is served"
-        )
-    if status == 429:
-        after = response.headers.get("Retry-After")
-        return f"too many requests: ask again {f'after {after[:40]} (Retry-After)' if after else 'later'}"
-    if 300 <= status < 400:
-        return "redirects are not followed: give the final address"
-    return "it failed, ask again later" if status >= 500 else "it does not take the question"
-
-
-def _innermost(error: BaseException) -> str:
-    inner: Any = error
-    while isinstance(inner, BaseException):
-        error = inner
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-    return f"{type(error).__name__} {str(error).rpartition(': ')[2]}"[:_MOST_TOLD].strip()
-
-
-def _without(text: str, *secrets: str | None) -> str:
-    """Without secrets, and without what a terminal obeys."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
-    return "".join(filter(str.isprintable, text))
 
 
 def ask_local(question: Question, folder: Path, *, max_new_tokens: int = MOST_TOKENS) -> Answer:
@@ -343,7 +169,7 @@ def _listed(ends: int | list[int] | None) -> list[int]:
 
 
 def _short(error: Exception) -> str:
-    return f"{type(error).__name__} {' '.join(str(error).split())[:_MOST_TOLD]}"
+    return f"{type(error).__name__} {' '.join(str(error).split())[: endpoints.MOST_TOLD]}"
 
 
 def recorded(text: str, by: str) -> Answer:

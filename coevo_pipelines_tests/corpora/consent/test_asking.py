@@ -19,7 +19,6 @@ import pytest
 from coevo_pipelines.corpora.consent import contracts
 from coevo_pipelines.corpora.consent.asking import (
     FIRST_INPUT,
-    MOST_BODY,
     SYSTEM_PROMPT,
     AskError,
     Question,
@@ -27,6 +26,7 @@ from coevo_pipelines.corpora.consent.asking import (
     ask_local,
     recorded,
 )
+from coevo_pipelines.endpoints import MOST_BODY
 from coevo_pipelines_tests.scrapes.misbehaving import nobody
 
 KEY = "sk-a-secret-of-mine"

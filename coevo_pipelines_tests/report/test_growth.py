@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
-import shutil
-import subprocess
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from filelock import FileLock
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from coevo_pipelines.genome.changes import compared
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.report import growth
+from coevo_pipelines.report.html import UNSEEN, top
+from coevo_pipelines_tests.report.browser import HOSTILE, STACKED, Looks, Reader, looked
 
 DAY = date(2026, 11, 20)
-VOID = {"meta", "link"}
-HOSTILE = (
-    "</title></desc></svg></style><script>document.title='owned'</script>"
-    "<img src=http://evil.example/img onerror=alert(1)><iframe src=https://evil.example/frame></iframe>"
-    "\"' style=background:url(http://evil.example/css) &amp;"
-    "\u202egnp.exe\u2066\u200b\0\x1b[31m\n\u2028<!-- <![CDATA[ {{x}}"
-)
-STACKED = "Z" + "\u0334\u0351" * 60
 LONG = "a" * 350 + "/main.py"  # 358 bytes and no place to break
 
 
@@ -113,39 +98,6 @@ def of(frames: Frames, world: str = "live") -> bytes:
     return growth.page(*frames, world)
 
 
-class Reader(HTMLParser):
-    """The elements with their attributes, and the text; a wrong nesting is an error."""
-
-    def __init__(self, given: bytes) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, list[tuple[str, str | None]]]] = []
-        self.said: list[str] = []
-        self._open: list[str] = []
-        self.feed(given.decode())
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, attrs))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, attrs))
-        assert "svg" in self._open
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
-            self.said.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.said).split())
-
-
 def steps(given: bytes, chart: int) -> tuple[dict[int, float], set[int], int]:
     """A chart read back: height of each day as a share of the scale, days marked as gaps, days in all."""
     box, grown, none = re.findall(
@@ -218,9 +170,9 @@ def test_the_charts_show_each_day_at_its_height_and_each_gap(days: dict[int, tup
         shift = span - 1 - last  # the newest day is the last of the chart
         assert gaps == {x + shift for x in range(first, last + 1) if x not in days}
         assert heights.keys() == {x + shift for x in days}
-        top = growth._top(max(values.values()))
-        assert max(values.values()) <= top <= max(2, 2.5 * max(values.values()))
-        assert all(0 <= value / top - heights[x + shift] < 0.001 for x, value in values.items())
+        end = top(max(values.values()))
+        assert max(values.values()) <= end <= max(2, 2.5 * max(values.values()))
+        assert all(0 <= value / end - heights[x + shift] < 0.001 for x, value in values.items())
     assert ("has no genome" in Reader(page).text) == bool(late)
 
 
@@ -310,7 +262,7 @@ def test_no_name_path_or_reason_changes_the_page_s_elements(name: str, path: str
     assert page.elements == Reader(of(usual(days=5))).elements
     seen = "".join(page.said)
     for each in (name, path, why):
-        shown = "".join(part if not growth._UNSEEN.match(part) else ascii(part)[1:-1] for part in each)
+        shown = "".join(part if not UNSEEN.match(part) else ascii(part)[1:-1] for part in each)
         assert shown in seen
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00-\x08\x7f-\x9f\ufeff]", seen)
 
@@ -339,39 +291,6 @@ def test_the_page_forbids_itself_what_it_does_not_need() -> None:
     assert tables["title"] == 3
 
 
-# A real browser. All that it asks for it asks a proxy on 127.0.0.1, which hands out the pages and passes nothing on.
-
-PROBE = """
-const luminance = c => [0, 1, 2].map(i => c[i] / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-  .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-const contrast = (a, b) => { const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-  return (high + .05) / (low + .05) };
-const colours = text => [...text.matchAll(/rgba?\\(([^)]*)\\)/g)].map(m => m[1].split(',').map(Number))
-  .filter(c => c[3] !== 0);
-const behind = e => { for (; e; e = e.parentElement) { const s = e.ownerDocument.defaultView.getComputedStyle(e);
-  const found = [...colours(s.backgroundImage), ...colours(s.backgroundColor)]; if (found.length) return found }
-  return [[255, 255, 255]] };
-function look(frame) {
-  const doc = frame.contentDocument, view = frame.contentWindow, found = {worst: 99, smallest: 99, beyond: []};
-  doc.querySelectorAll('details').forEach(d => d.open = true);
-  for (const e of doc.body.querySelectorAll('*')) {
-    const box = e.getBoundingClientRect(), style = view.getComputedStyle(e);
-    if (box.width && (box.right > view.innerWidth + .5 || box.left < -.5)) found.beyond.push(e.tagName);
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest('svg')) continue;
-    found.smallest = Math.min(found.smallest, parseFloat(style.fontSize));
-    for (const b of behind(e)) found.worst = Math.min(found.worst, contrast(colours(style.color)[0], b));
-  }
-  const bars = [...doc.querySelectorAll('path.grown')].map(p => p.getBoundingClientRect());
-  return {...found, wide: doc.documentElement.scrollWidth, room: view.innerWidth, title: doc.title,
-    text: doc.body.innerText, dark: view.matchMedia('(prefers-color-scheme: dark)').matches,
-    bars: bars.map(b => [Math.round(b.width), Math.round(b.height)]),
-    tags: [...doc.querySelectorAll('*')].map(e => e.tagName.toLowerCase()).sort().join(' ')};
-}
-onload = () => {
-  const found = [...document.querySelectorAll('iframe')].map(look);
-  document.body.textContent = JSON.stringify(found);
-};
-"""
 WIDTHS = (320, 360, 720, 1400)
 TALL = frame("genome.repositories", [repository(n, f"{n:04}" + "\u4e2d" * 90, 999_999_999) for n in range(1, 100)])
 
@@ -389,78 +308,9 @@ def looked_at() -> dict[str, bytes]:
 VIEWS = [(name, width, dark) for name in looked_at() for width in WIDTHS for dark in (False, True)]
 
 
-@dataclass(frozen=True)
-class Looks:
-    """What the browser saw of each view, and every address it asked for."""
-
-    seen: dict[tuple[str, int, bool], dict[str, Any]]
-    asked: list[str]
-
-
 @pytest.fixture(scope="session")
 def looks(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Looks:
-    """One look for all processes of a test run."""
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("no chromium here: apt-get install --no-install-recommends chromium")
-    base = tmp_path_factory.getbasetemp()
-    kept = (base if worker_id == "master" else base.parent) / "growth.json"
-    with FileLock(kept.with_suffix(".lock")):
-        if not kept.exists():
-            kept.write_text(json.dumps(look(browser, tmp_path_factory.mktemp("chromium"))))
-    found, asked = json.loads(kept.read_text())
-    return Looks(dict(zip(VIEWS, found, strict=True)), asked)
-
-
-def look(browser: str, profile: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Each view in a frame of its own: a window is never as narrow as a telephone, and a frame sees the colour scheme
-    of the element that holds it."""
-    frames = "".join(
-        f'<iframe src="/{name}" style="border:0;height:900px;width:{width}px;'
-        f'color-scheme:{"dark" if dark else "light"}"></iframe>'
-        for name, width, dark in VIEWS
-    )
-    served = {
-        "http://genome.test/": f"<!doctype html><meta charset=utf-8><script>{PROBE}</script>{frames}"
-        "<object data=/control></object>".encode(),
-        # what would be asked for if a name were an element
-        "http://genome.test/control": b"<!doctype html><img src=http://evil.example/control>",
-        **{f"http://genome.test/{name}": page for name, page in looked_at().items()},
-    }
-    asked: list[str] = []
-
-    class Proxy(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            body = served.get(self.path, b"")
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_CONNECT(self) -> None:
-            asked.append(self.path)
-            self.send_error(403)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        ended = subprocess.run(
-            [
-                browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--no-first-run", "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}",
-                f"--proxy-server=http://127.0.0.1:{server.server_port}", "--proxy-bypass-list=<-loopback>",
-                "--window-size=1500,1000", "--dump-dom", "http://genome.test/",
-            ],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        server.shutdown()
-    found = re.search(r"<body>(\[.*\])</body>", ended.stdout, re.DOTALL)
-    assert found, (ended.returncode, ended.stdout[-2000:], ended.stderr[-2000:])
-    return json.loads(html.unescape(found[1])), asked
+    return looked(tmp_path_factory, worker_id, looked_at(), VIEWS)
 
 
 def test_it_fits_any_screen_in_light_and_dark(looks: Looks) -> None:
@@ -503,10 +353,8 @@ def test_a_hostile_name_is_read_and_not_run(looks: Looks) -> None:
 
 def test_no_request_leaves_the_page(looks: Looks) -> None:
     """The control page does ask for an image of the same strange host: the proxy sees such requests."""
-    strange = {each for each in looks.asked if not each.startswith("http://genome.test/")}
+    strange = {each for each in looks.asked if not each.startswith("http://page.test/")}
     assert "http://evil.example/control" in strange
     assert {each for each in strange if "evil.example" in each} == {"http://evil.example/control"}
-    ours = {each for each in looks.asked if each.startswith("http://genome.test/")}
-    assert ours - {"http://genome.test/favicon.ico"} == {
-        f"http://genome.test/{n}" for n in (*looked_at(), "control", "")
-    }
+    ours = {each for each in looks.asked if each.startswith("http://page.test/")}
+    assert ours - {"http://page.test/favicon.ico"} == {f"http://page.test/{n}" for n in (*looked_at(), "control", "")}

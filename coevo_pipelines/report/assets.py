@@ -1,57 +1,106 @@
-"""Asset `report/genome`: the page of the genome's growth, made again after the day's tables."""
+"""Assets `report/*`: the pages a person looks at, made again after the day's tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from coevo_pipelines.lake.store import Lake, Snapshot
 from coevo_pipelines.orchestration.days import asset_key, log
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
 
-KEY = dg.AssetKey(["report", "genome"])
-PAGE = "report/genome.html"
-TABLES = ("genome.manifest", "genome.repositories", "genome.changes")
+if TYPE_CHECKING:
+    import polars as pl
+
+
+GROWTH = ("genome.manifest", "genome.repositories", "genome.changes")
+SWARM = (
+    "swarm.metrics",
+    "swarm.blend_predictions",
+    "swarm.clasps",
+    "swarm.decision_markers",
+    "swarm.organisms",
+    "swarm.versions",
+    "swarm.review_queue",
+    "swarm.decisions",
+)
 
 
 def report_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The pages a person looks at."""
-    return [_growth_asset(settings)]
+    """One page an asset."""
+    return [
+        _page(settings, "genome", GROWTH, "how the genome grew, what changed of late", growth_page),
+        _page(
+            settings, "swarm", SWARM, "the simulation in numbers and pictures, what is open and undecided", swarm_page
+        ),
+    ]
 
 
-def _growth_asset(settings: Settings) -> dg.AssetsDefinition:
+def _page(
+    settings: Settings, name: str, tables: Sequence[str], what: str, draw: Callable[[Settings, Lake], bytes]
+) -> dg.AssetsDefinition:
+    """The asset `report/<name>`, which is the file report/<name>.html."""
+    key = dg.AssetKey(["report", name])
+    file = f"report/{name}.html"
+
     @dg.multi_asset(
-        name="report__genome",
+        name=f"report__{name}",
         specs=[
             dg.AssetSpec(
-                KEY,
-                deps=[asset_key(table) for table in TABLES],
+                key,
+                deps=[asset_key(table) for table in tables],
                 group_name="report",
                 kinds={"html"},
-                description="report/genome.html: how the genome grew, what changed of late.",
+                description=f"{file}: {what}.",
             )
         ],
         partitions_def=daily(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def growth(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        import polars as pl
-
+    def page(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         from coevo_pipelines.lake.ledger import write_whole
-        from coevo_pipelines.report.growth import RECENT, page
 
         lake = open_lake(settings, context.run.run_id)
-        snapshot = lake.snapshot()
-        last = max((commit.day for commit in snapshot.index.partitions(TABLES[0])), default=settings.opening)
-        manifest, repositories, changes = (snapshot.scan(table, upto=last) for table in TABLES)
-        recent = changes.filter(pl.col("date") > last - timedelta(days=RECENT))
-        body = page(manifest.collect(), repositories.collect(), recent.collect(), lake.world)
-        path = lake.root / PAGE
+        body = draw(settings, lake)
+        path = lake.root / file
         path.parent.mkdir(exist_ok=True)
         write_whole(path, body)
-        log.info("report: %s", PAGE)
-        yield dg.MaterializeResult(asset_key=KEY, metadata={"dagster/uri": path.as_uri(), "bytes": len(body)})
+        log.info("report: %s", file)
+        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/uri": path.as_uri(), "bytes": len(body)})
 
-    return growth
+    return page
+
+
+def growth_page(settings: Settings, lake: Lake) -> bytes:
+    """How the genome grew, as of its last day."""
+    from coevo_pipelines.report.growth import RECENT, page
+
+    snapshot = lake.snapshot()
+    manifest, repositories, changes = _last_days(
+        settings, snapshot, dict.fromkeys(GROWTH) | {GROWTH[2]: RECENT}
+    ).values()
+    return page(manifest, repositories, changes, lake.world)
+
+
+def swarm_page(settings: Settings, lake: Lake) -> bytes:
+    """The simulation, as of its last day."""
+    from coevo_pipelines.report.swarm import DAYS, page
+
+    return page(_last_days(settings, lake.snapshot(), DAYS), lake.world)
+
+
+def _last_days(settings: Settings, snapshot: Snapshot, days: Mapping[str, int | None]) -> "dict[str, pl.DataFrame]":
+    """The rows of tables up to the last day of the first of them; of so many days, None for all."""
+    import polars as pl
+
+    last = max((commit.day for commit in snapshot.index.partitions(next(iter(days)))), default=settings.opening)
+    rows = {table: snapshot.scan(table, upto=last) for table in days}
+    return {
+        table: (
+            each if days[table] is None else each.filter(pl.col("date") > last - timedelta(days=days[table] or 0))
+        ).collect()
+        for table, each in rows.items()
+    }

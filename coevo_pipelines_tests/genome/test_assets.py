@@ -15,7 +15,6 @@ from coevo_pipelines.genome.assets import compare as compare_days
 from coevo_pipelines.genome.day import root_of
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.orchestration.days import compute_and_commit, stale_days
-from coevo_pipelines.report.assets import PAGE
 from coevo_pipelines.settings import Genome, Settings, load_settings
 from coevo_pipelines_tests.genome.repositories import FIRST_DATE, commit, flip, make
 from coevo_pipelines_tests.runs import DAYS, coevo, derived_digests
@@ -73,7 +72,7 @@ class TestSample:
         assert left_out in ({}, {"coevo_pipelines": "no commit before 2019-03-26 (UTC)"})  # not a checkout, or one
 
     def test_there_is_a_page(self, sample: Settings) -> None:
-        page = (sample.lake_root / PAGE).read_text()
+        page = (sample.lake_root / "report/genome.html").read_text()
         (manifest,) = rows(Lake(sample.lake_root), MANIFEST, DAYS[-1])
         assert manifest["root"] in page
         assert "swarm/trails.py" in page

@@ -33,6 +33,8 @@ from coevo_pipelines.options import (
     settings_of,
 )
 from coevo_pipelines.rewards.commands import rewards
+from coevo_pipelines.swarm.commands import swarm
+from coevo_pipelines.swarm.review_commands import review
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +52,8 @@ app = typer.Typer(
 
     A day is scraped (scrapes), normalized (traces) and linked into one citation and lineage graph
     (citations), whose works and people get their scores (influence), by which pools are divided (rewards).
-    The ecosystem's repositories become one text with a proof for every byte (genome). Every table is one
+    The ecosystem's repositories become one text with a proof for every byte (genome); from it each model
+    that agrees gets its corpus (corpora). A simulated swarm lives on it all (swarm). Every table is one
     Parquet file a day in the lake, and all of it one DuckDB file.
 
     \b
@@ -78,12 +81,14 @@ app.add_typer(genome)
 app.add_typer(contract)
 app.add_typer(corpora)
 app.add_typer(chrysalis)
+app.add_typer(swarm)
+app.add_typer(review)
 app.add_typer(bench)
 
 
 ASKED_WRONGLY = {
     "UsageError", "SettingsError", "SchemaError", "EdgeListError", "UnknownWork", "UnknownPerson", "NothingThere",
-    "ExportError", "GenomeError", "ManifestError",
+    "ExportError", "GenomeError", "ManifestError", "SwarmError", "UnknownMarker",
 }  # fmt: skip
 """Errors by name: their modules are not imported for this."""
 
@@ -179,7 +184,7 @@ def verify(
     lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """Recompute every sha256, the ledger's chain, the schemas and the inputs of every commit; replay the reward ledger;
-    audit the genome's mirrors and recompute its packs.
+    audit the genome's mirrors and recompute its packs; check releases and contracts; replay the swarm's lifeforce.
 
     Exit code 0 when everything agrees; 1 after naming what differs (table, date, file, expected, found).
     """
@@ -197,9 +202,10 @@ def verify(
     in_money = money.findings()
     genome, packs, mirrors = _wrong_genome(root, settings)
     corpora, releases = _wrong_corpora(root, settings)
-    findings = [*map(str, report.findings), *in_money, *genome, *corpora]
+    swarm, entries = _wrong_swarm(root)
+    findings = [*map(str, report.findings), *in_money, *genome, *corpora, *swarm]
     if as_json:
-        json_out(asdict(report) | {"reward_ledger": in_money, "genome": genome, "corpora": corpora})
+        json_out(asdict(report) | {"reward_ledger": in_money, "genome": genome, "corpora": corpora, "swarm": swarm})
     elif findings:
         for finding in findings[:20]:
             say(finding, style="red", error=True)
@@ -211,6 +217,7 @@ def verify(
         say(f"          {len(money.entries()):,} entries of the reward ledger: all add up")
         say(f"          {packs:,} packs of the genome agree, {mirrors:,} mirrors pass the audit")
         say(f"          {releases:,} releases of corpora agree, their contracts hold")
+        say(f"          {entries:,} entries of the swarm's lifeforce sum to zero, account by account")
     if findings:
         raise typer.Exit(1)
 
@@ -243,6 +250,27 @@ def _wrong_corpora(root: Path, settings: Settings) -> tuple[list[str], int]:
     wrong = wrong_releases(root, rows, keys, settings.corpora.model_files)
     found = [*wrong, *untold_releases(root, rows), *wrong_runs(root)]
     return found, sum(row["status"] == "released" for row in rows)
+
+
+def _wrong_swarm(root: Path) -> tuple[list[str], int]:
+    """What is wrong with the swarm's lifeforce; how many entries there are. Replayed where all files can be read; the
+    ledger's check names those that cannot."""
+    import polars as pl
+
+    from coevo_pipelines.lake.store import Lake
+    from coevo_pipelines.swarm.checks import wrong_accounts
+
+    snapshot = Lake(root).snapshot()
+    days = [commit.day for commit in snapshot.index.partitions("swarm.metrics")]
+    if not days:
+        return [], 0
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+        entries = snapshot.scan("swarm.lifeforce_ledger", upto=max(days))
+        last = [snapshot.scan(f"swarm.{name}", on=max(days)).collect() for name in ("organisms", "versions", "metrics")]
+        wrong = wrong_accounts(entries, last[0], last[1], last[2])
+        count = entries.select(pl.len()).collect().item()
+        return [f"swarm.lifeforce_ledger date={max(days)}: {each}" for each in wrong], count
+    return [], 0
 
 
 def _whole_rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from coevo_pipelines.report.assets import report_assets
 from coevo_pipelines.rewards.assets import reward_assets
 from coevo_pipelines.scrapes.assets import scrape_assets
 from coevo_pipelines.settings import Settings, load_settings
+from coevo_pipelines.swarm.assets import swarm_assets
+from coevo_pipelines.swarm.sensor import review_sensor
 from coevo_pipelines.traces.assets import trace_assets
 
 
@@ -27,11 +29,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             reward_assets(settings),
             *genome_assets(settings),
             *corpus_assets(settings),
+            *swarm_assets(settings),
             *report_assets(settings),
             catalog_asset(settings),
         ],
         jobs=[job],
         schedules=[daily_schedule(job)],
+        sensors=[review_sensor(settings)],
         # A day is a dozen small steps: an interpreter start for each would cost more than the work.
         executor=dg.in_process_executor if settings.executor == "in_process" else dg.multiprocess_executor,
     )

@@ -28,6 +28,8 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from coevo_pipelines.influence.weights import RELATION_WEIGHT
+from coevo_pipelines.swarm.config import Config
+from coevo_pipelines.swarm.minds import Minds
 from coevo_pipelines.windows import Window, window_of
 
 World = Literal["sample", "live"]
@@ -303,6 +305,26 @@ class Corpora(BaseModel):
     shard_mb: int = Field(default=256, ge=1, le=4096, description="size of a release's files")
 
 
+class Swarm(BaseModel):
+    """How the swarm is seeded from the graph, how long its days are, and by what parameters it lives."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(default=0, ge=0, lt=2**63, description="of all random numbers")
+    ticks_per_day: int | None = Field(default=None, ge=1, le=10_000, description="default: 1, in the sample 100")
+    min_holders: int = Field(default=5, ge=1, description="a method is a pattern where so many organisms name it")
+    methods: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="method to its phrases and tags, added to the bundled vocabulary"
+    )
+    blessed: Path | None = Field(
+        default=None,
+        description="YAML list of organisms; default blessed.yaml in the working directory, if it is there",
+    )
+    workers: int = Field(default=2, ge=1, le=256, description="threads; the result does not depend on it")
+    minds: Minds = Field(default_factory=Minds, description="who is asked at levels 3 and 5 in place of a rule")
+    parameters: Config = Field(default_factory=Config, description="of the simulation; hashed into every row")
+
+
 def _sample_round() -> Round:
     """What is divided in the sample: play money, every day."""
     return Round(
@@ -349,6 +371,7 @@ class Settings(BaseSettings):
     )
     genome: Genome = Field(default_factory=Genome, description="which repositories are packed, and what of them")
     corpora: Corpora = Field(default_factory=Corpora, description="which models get a corpus, and how it is cleaned")
+    swarm: Swarm = Field(default_factory=Swarm, description="the simulation on the graph")
     engine: str = Field(
         default="duckdb", description="where relations are computed: duckdb, or spark://host:port (Sail, Spark Connect)"
     )
@@ -455,6 +478,11 @@ class Settings(BaseSettings):
         """Those in force."""
         default = ("sample", "qwen3-0.6b-base") if self.source == "sample" else ()
         return default if self.corpora.blueprints is None else self.corpora.blueprints
+
+    @property
+    def ticks_per_day(self) -> int:
+        """Of the swarm. The sample's three days must show something; live, a tick is a day."""
+        return self.swarm.ticks_per_day or (100 if self.source == "sample" else 1)
 
     @property
     def grace(self) -> timedelta:

@@ -220,6 +220,13 @@ def _in_words(catalog: Path) -> Iterator[str]:
             FROM corpora.releases r WHERE r.date = (SELECT max(date) FROM corpora.releases)
             ORDER BY r.status, r.blueprint"""
         ).fetchall()
+        swarm = connection.execute(
+            """SELECT m.date, m.tick, m.organisms, m.cells, m.minus, m.zero, m.plus, m.pending, m.mode,
+                (SELECT sum(resolved) FROM swarm.metrics), (SELECT sum(observed) FROM swarm.metrics),
+                (SELECT sum(uses) FROM swarm.metrics),
+                (SELECT count(*) FROM swarm.review_queue r WHERE r.date = m.date AND r.status = 'open')
+            FROM swarm.metrics m ORDER BY m.tick DESC LIMIT 1"""
+        ).fetchall()
     if not kinds:
         return
     plural = {"repository": "repositories"}
@@ -257,6 +264,13 @@ def _in_words(catalog: Path) -> Iterator[str]:
             f"The corpus {name}, for {model}, which accepted: {documents} of {candidates} documents, "
             f"{tokens:,}{of_budget} tokens to train on in {sequences} sequences"
             + (f"; left out: {', '.join(lost)}." if lost else ".")
+        )
+    for day, tick, organisms, cells, minus, zero, plus, pending, mode, decided, observed, uses, waiting in swarm:
+        yield (
+            f"The simulated swarm of {day}, after {tick:,} ticks: {organisms:,} organisms with {cells:,} cells "
+            f"({plus:,} verified, {zero:,} uncertain, {minus:,} failed), {decided:,} decided, {pending:,} open; "
+            f"{observed:,} of {uses:,} outcomes were observed; Nyx is {'awake' if mode == 'AWAKE' else 'asleep'}; "
+            f"{waiting:,} questions wait for a person."
         )
     if chambers[0]:
         yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."
@@ -299,6 +313,8 @@ def _next_steps(page: Path, leading: Sequence[str], payees: Sequence[str]) -> No
         *((f"{coevo} influence explain {work}", "why that work's influence is what it is") for work in leading),
         *((f"{coevo} rewards explain {person}", "why that person gets what it gets") for person in payees),
         (f"open {_from_here(page)}", "how the genome of repositories grew, and what changed in it"),
+        (f"open {_from_here(page.with_name('swarm.html'))}", "the simulated swarm: who teaches whom, what is open"),
+        (f"{coevo} review list", "decisions of the swarm that wait for a person"),
         (f"{coevo} verify", "recompute every hash, from the graph down to the raw bytes"),
         ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),
     )

@@ -14,6 +14,7 @@ from coevo_pipelines.options import DebugOption, JsonOption, UsageError
 
 if TYPE_CHECKING:
     from coevo_pipelines.bench.influence import Measured
+    from coevo_pipelines.bench.swarm import Day, Moved, Raced
 
 bench = typer.Typer(
     name="bench", no_args_is_help=True, help="Measure: synthetic worlds, and stages beside the tools people know."
@@ -369,6 +370,111 @@ def corpora(
     for each in searched:
         if each.failure:
             say(f"{each.name}: {each.failure}", style="yellow")
+
+
+@bench.command("swarm")
+def swarm_(
+    organisms: Annotated[
+        list[int] | None,
+        typer.Option("--organisms", min=10, help="Again for each size. Default: 10 and 100 thousand, 1 million."),
+    ] = None,
+    patterns: Annotated[int, typer.Option("--patterns", min=1, max=1000, help="Ways of doing things.")] = 32,
+    peers: Annotated[bool, typer.Option(help="Measure a plain NumPy loop and Mesa too.")] = True,
+    day: Annotated[bool, typer.Option(help="Measure a whole day too, from files to files.")] = True,
+    folder: FolderOption = None,
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time clasps and uses of the swarm beside Mesa, NumPy and the memory that they move; then a whole day.
+
+    All begin with the same cells, get the same pairs and random numbers, and must end with the same cells. The day is
+    one tick, from the tables of the day before to its own, with ledger, metrics and checkpoint. All sizes together
+    take about ten minutes and 6 GB. Mesa needs `pip install "coevo_pipelines[bench]"`.
+
+    \b
+    Example:
+      coevo bench swarm --organisms 10000
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.swarm import days, movements, races
+    from coevo_pipelines.terminal import json_out, say
+
+    def tell(line: str) -> None:
+        say(f"  {line}", style="dim", error=True)
+
+    sizes = organisms or [10_000, 100_000, 1_000_000]
+    with ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coevo_bench_")))
+        elif not folder.is_dir():
+            raise UsageError(f"--folder {folder}: there is no such folder")
+        raced = list(races(sizes, patterns, seed=seed, peers=peers, tell=tell))
+        moved = list(movements(sizes, patterns, seed=seed, tell=tell))
+        lived = list(days(sizes, patterns, folder, seed=seed, tell=tell)) if day else []
+    if as_json:
+        json_out(
+            {
+                "passes": [asdict(each) for each in raced],
+                "memory": [asdict(each) for each in moved],
+                "days": [asdict(each) for each in lived],
+            }
+        )
+    else:
+        _show_swarm(raced, moved, lived)
+
+
+def _show_swarm(raced: Iterable[Raced], moved: Iterable[Moved], lived: Iterable[Day]) -> None:
+    from coevo_pipelines.terminal import rows_table, say
+
+    rows = []
+    own: dict[int, Raced] = {}
+    for each in raced:
+        if each.failure:
+            say(f"{each.name}, {each.organisms:,} organisms: {each.failure}", style="yellow")
+            continue
+        first = own.setdefault(each.organisms, each)
+        rows.append(
+            (
+                f"{each.organisms:,}", each.name, f"{each.clasps:,}", f"{each.clasps_a_second:,.0f}",
+                f"{first.clasps_a_second / each.clasps_a_second:.1f} x", f"{each.cells_a_second:,.0f}",
+                f"{first.cells_a_second / each.cells_a_second:.1f} x", f"{each.peak_bytes / 1e9:.2f}",
+                {None: "", True: "yes", False: "NO"}[each.agrees],
+            )
+        )  # fmt: skip
+    rows_table(
+        ("organisms", "who", "clasps", "clasps/s", "of ours", "cell updates/s", "of ours", "peak GB", "same cells"),
+        rows,
+    )
+    rows_table(
+        ("organisms", "clasps", "clasp pass s", "again s", "planes moved s", "of it", "all rows moved s", "of it",
+         "planes, MB", "copied, GB/s"),
+        [
+            (
+                f"{each.organisms:,}", f"{each.pairs:,}", f"{each.clasped:.4f}", f"{each.repeated:.4f}",
+                f"{each.gathered:.4f}", f"{each.clasped / each.gathered:.1f} x", f"{each.rows:.4f}",
+                f"{each.clasped / each.rows:.1f} x", f"{each.plane_bytes / 1e6:,.1f}",
+                f"{2 * each.plane_bytes / each.copied / 1e9:.1f}",
+            )
+            for each in moved
+        ],
+    )  # fmt: skip
+    found = [
+        (
+            f"{each.organisms:,}", f"{each.total:.1f}", *(f"{seconds:.1f}" for seconds in each.seconds.values()),
+            f"{sum(each.rows.values()):,}", f"{each.written_bytes / 1e6:,.1f}", f"{each.own_bytes / 1e9:.2f}",
+            f"{each.peak_bytes / 1e9:.2f}", f"{each.own_bytes / each.organisms:,.0f}",
+            f"{each.state_bytes / each.organisms:,.0f}",
+        )
+        for each in lived
+    ]  # fmt: skip
+    if found:
+        rows_table(
+            ("a day of", "total s", "read", "tick", "write", "rows", "MB", "own GB", "peak GB", "bytes an organism",
+             "in arrays"),
+            found,
+        )  # fmt: skip
 
 
 def _show(measured: Iterable[Measured]) -> None:

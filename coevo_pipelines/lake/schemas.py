@@ -1062,7 +1062,7 @@ _TABLES = (
             Column("title", "string", "of the work", nullable=True),
             Column("is_withdrawn", "bool", "the work was withdrawn"),
             Column("evidence_for", "int64", "distinct independent clusters that build on it", minimum=0),
-            Column("evidence_against", "int64", "retraction", minimum=0),
+            Column("evidence_against", "int64", "withdrawn, archived", minimum=0),
             Column("theta", "float64", "chance of success where nobody observed one", minimum=0, maximum=1),
             Column("holders", "int64", "organisms that hold it", minimum=0),
             Column("chosen_by", "string", "marker whose winner it last was", nullable=True),

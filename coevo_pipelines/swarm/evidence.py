@@ -121,7 +121,7 @@ def evidence_delta(winner: Winner, teacher_live: Counts, student_live: Counts) -
     if winner == "hybrid" or not (teacher_live.n and student_live.n):
         return None
     delta = teacher_live.k / teacher_live.n - student_live.k / student_live.n
-    return delta if winner == "teacher" else -delta
+    return delta if winner == "teacher" else 0.0 - delta  # not -0.0
 
 
 def fisher(teacher: Counts, student: Counts) -> float:

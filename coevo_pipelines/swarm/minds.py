@@ -51,6 +51,9 @@ hold? Where the three differ, dafit decides.
 {_FORM}""",
 }
 
+ANSWERS = "reviews/answers.jsonl"
+"""What endpoints answered, in the lake."""
+
 
 class Endpoint(BaseModel):
     """An OpenAI-compatible service that is asked in place of a rule. Budgets are for one simulated day."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from coevo_pipelines.swarm.config import Moment
     from coevo_pipelines.swarm.records import Case, Climb, Side
 
+DECISIONS = "reviews/decisions.jsonl"
+"""In the lake."""
 MOST_LINE = 1 << 16
 """Bytes of a line."""
 

@@ -25,7 +25,7 @@ def definitions() -> dg.Definitions:
 
 def test_there_is_an_asset_for_every_table_and_the_catalog(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string().replace("/", ".") for key in definitions.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {*TABLES, *CORPORA, "lake.catalog", "report.genome"}
+    assert keys == {*TABLES, *CORPORA, "lake.catalog", "report.genome", "report.swarm", "reviews.decisions"}
 
 
 def test_every_asset_is_grouped_by_stage_described_typed_and_checked(definitions: dg.Definitions) -> None:
@@ -66,6 +66,10 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
     of_genome = {f"genome/{name}" for name in ("files", "repositories", "ecosystem", "manifest")}
     assert parents("corpora/sample") == {"corpora/contracts", *of_works, *of_graph, *of_genome}
     assert parents("corpora/chrysalides") == {"corpora/releases"}
+    of_world = {"traces/works", "traces/people", "traces/claims", "traces/contributions", "rewards/allocations"}
+    of_lattice = {"influence/scores", "influence/lattice", *graph_of_a_day}
+    assert parents("swarm/cells") == parents("swarm/review_queue") == {"reviews/decisions", *of_world, *of_lattice}
+    assert "swarm/metrics" in parents("report/swarm")
     assert parents("report/genome") == {"genome/manifest", "genome/repositories", "genome/changes"}
 
 
@@ -73,7 +77,8 @@ def test_what_stands_before_money_blocks(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     guards = {
         "sums_to_one": "influence/scores", "adds_up": "rewards/rounds", "root": "genome/manifest",
-        "consent": "corpora/releases",
+        "consent": "corpora/releases", "sums_to_zero": "swarm/lifeforce_ledger",
+        "nobody_pretends": "swarm/decision_markers",
     }  # fmt: skip
     for name, asset in guards.items():
         check = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)

@@ -80,7 +80,7 @@ def test_one_stage_alone_later_days_first(sample: Settings, tmp_path: Path) -> N
     span = {"dagster/asset_partition_range_start": str(DAYS[0]), "dagster/asset_partition_range_end": str(DAYS[2])}
     with instance(settings) as opened:
         assert job.execute_in_process(instance=opened, asset_selection=early, tags=span).success
-        for stage in ("citations", "influence", "rewards", "genome", "corpora"):
+        for stage in ("citations", "influence", "rewards", "genome", "corpora", "swarm"):
             late = [key for key in graph.get_all_asset_keys() if key.path[0] == stage]
             tables = [".".join(key.path) for key in late]
             for day in reversed(DAYS):

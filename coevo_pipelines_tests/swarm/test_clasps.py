@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coevo_pipelines.swarm.clasps import clasp, communities_of, pairs, roles
+from coevo_pipelines.swarm.clasps import Passed, clasp, communities_of, pairs, roles
 from coevo_pipelines.swarm.config import Config
 from coevo_pipelines.swarm.state import BUSY, INHERITED, PRESENT, REFLEX, State, Versions
 from coevo_pipelines_tests.swarm.worlds import ABSENT, random_state, state, versions, weights_of
@@ -19,7 +19,7 @@ TWO = {"p": ("a", "b")}
 
 def passed(
     found: State, names: Versions, *, cap: int = 10**6, full: bool = False, identity: bool = True, since: int = 0
-):  # type: ignore[no-untyped-def]
+) -> Passed:
     """A clasp of organism 0, who teaches, with organism 1; and so on in pairs."""
     one = np.arange(0, len(found), 2)
     return clasp(
@@ -45,9 +45,8 @@ def test_absent_is_a_fourth_state(teacher: int | None, student: int | None) -> N
     names = versions(TWO, Config())
     found = state([[teacher], [student]], [[0], [1]])
     done = passed(found, names)
-    expected = {
-        (1, ABSENT): 1, (1, -1): 1, (1, 0): 1, (0, -1): 0,
-    }.get((teacher, student), student)  # fmt: skip
+    changes: dict[tuple[int | None, int | None], int] = {(1, ABSENT): 1, (1, -1): 1, (1, 0): 1, (0, -1): 0}
+    expected = changes.get((teacher, student), student)
     assert weights_of(found)[1] == [expected]
     assert len(done.markers) == ((teacher, student) in {(1, 1), (0, 0)})
     taken = expected != student or (teacher, student) == (1, ABSENT)

@@ -98,7 +98,8 @@ def test_uses_come_at_their_rates() -> None:
     rng = stream(5, "outcomes")
     simulate(found, rng, np.array(names.theta), np.zeros((1, 6), dtype=bool), 1, config, 1)
     explore = np.mean([tier.explore for tier in config.tiers])
-    for pattern, rate in enumerate((0.05, 0.05, 0.05 * explore, 0, 0.15, 0)):
+    rates: tuple[float, ...] = (0.05, 0.05, 0.05 * float(explore), 0, 0.15, 0)
+    for pattern, rate in enumerate(rates):
         n, k = int(found.n[:, pattern].sum()), int(found.k[:, pattern].sum())
         assert n / count == pytest.approx(rate, abs=5 * (rate / count) ** 0.5)  # five standard deviations
         if n > 1000:

@@ -1,0 +1,213 @@
+"""Assets `swarm/*`: the simulation's day, chained on the day before, and what people decided of it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from coevo_pipelines.lake.store import Snapshot
+from coevo_pipelines.orchestration.days import Result, asset_key, materialize_days, schema_check_spec, spec
+from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.resources import open_lake
+from coevo_pipelines.settings import Settings
+from coevo_pipelines.swarm.reviews import DECISIONS
+
+STATE = ("swarm.organisms", "swarm.cells", "swarm.versions", "swarm.checkpoints")
+MARKERS, LEDGER, METRICS = "swarm.decision_markers", "swarm.lifeforce_ledger", "swarm.metrics"
+TABLES = (
+    *STATE,
+    MARKERS,
+    "swarm.blend_predictions",
+    "swarm.escalations",
+    LEDGER,
+    METRICS,
+    "swarm.clasps",
+    "swarm.review_queue",
+    "swarm.decisions",
+)
+INPUTS = (
+    "traces.works",
+    "traces.people",
+    "traces.claims",
+    "traces.contributions",
+    "citations.nodes",
+    "citations.aliases",
+    "citations.edges",
+    "influence.scores",
+    "influence.lattice",
+    "rewards.allocations",
+)
+REVIEWS = dg.AssetKey(["reviews", "decisions"])
+
+
+def swarm_assets(settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The file of decisions, which people make, and the simulation that takes them up."""
+    decisions = dg.AssetSpec(
+        REVIEWS,
+        group_name="swarm",
+        kinds={"json"},
+        description=f"{DECISIONS}: what people decided (`coevo review decide`); append-only. Observed by the sensor "
+        "reviews_decided.",
+    )
+    return [decisions, _swarm_asset(settings)]
+
+
+def _swarm_asset(settings: Settings) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="swarm",
+        specs=[spec(table, (*INPUTS, REVIEWS), {"numpy", "numba", "parquet"}) for table in TABLES],
+        check_specs=[*(schema_check_spec(table) for table in TABLES), _zero_spec(), _labelled_spec()],
+        partitions_def=daily(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def swarm(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        lake = open_lake(settings, context.run.run_id)
+
+        def checks(results: Mapping[date, Mapping[str, Result]]) -> list[dg.AssetCheckResult]:
+            return [_zero(results), _labelled(results)]
+
+        yield from materialize_days(context, lake, TABLES, partial(compute, settings), checks)
+
+    return swarm
+
+
+def decisions_version(root: Path) -> str:
+    """SHA-256 of the file of decisions; of nothing where there is none."""
+    import hashlib
+
+    path = root / DECISIONS
+    return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
+
+
+def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
+    """The day's rows of the stage's tables."""
+    from coevo_pipelines.swarm import day as days
+    from coevo_pipelines.swarm import frames, pictures, reviews, seeding
+    from coevo_pipelines.swarm.load import known_of, previous_of, rules_of
+    from coevo_pipelines.swarm.minds import ANSWERS, Panel
+
+    rules = rules_of(settings)
+    config, seed = settings.swarm.parameters, settings.swarm.seed
+    panel = Panel(settings.swarm.minds, snapshot.root / ANSWERS)
+    known = known_of(snapshot, day, settings)
+    world = seeding.world_of(known, rules)
+    lines = reviews.read(snapshot.root / DECISIONS)
+    run_id = days.run_id_of(config, seed, settings.ticks_per_day, rules)
+    swarm = previous_of(snapshot, day, config, run_id, panel, settings.swarm.workers)
+    if swarm is None:
+        swarm = days.begin(world, day, config, seed, run_id, panel, settings.swarm.workers)
+    else:
+        seen = days.trials(seeding.trials_of(known, rules), world.organisms, known.aliases)
+        days.advance(swarm, world, seen, day, settings.ticks_per_day, reviews.latest(lines))
+    version = decisions_version(snapshot.root)
+    beside = {"decisions": version, "minds": settings.swarm.minds.model_dump(mode="json")}
+    p = frames.provenance(run_id, config, seed, days.inputs_of(snapshot.inputs, beside))
+    found = {
+        "swarm.organisms": frames.organisms(swarm, p),
+        "swarm.cells": frames.cells(swarm, p),
+        "swarm.versions": frames.versions(swarm, p),
+        "swarm.checkpoints": frames.checkpoint(swarm, p),
+        **frames.tables_of(swarm, *swarm.taken(), p),
+        "swarm.decisions": frames.decisions_of(lines, set(swarm.review_items), p),
+    }
+    note = f"decisions {version[:16]}" if lines else ""
+    numbers = _numbers(found, world.unknown, panel.damaged)
+    drawn = pictures.draw_all(found, settings.source)
+    return {
+        name: Result(found[name], numbers.get(name, {}) | (_shown(drawn) if name == METRICS else {}), note=note)
+        for name in TABLES
+    }
+
+
+def _numbers(found: Mapping[str, Any], unknown: tuple[str, ...], damaged: list[int]) -> dict[str, dict[str, Any]]:
+    """What a person would look for."""
+    import polars as pl
+
+    last = found[METRICS].row(-1, named=True)
+    markers, metrics = found[MARKERS], found[METRICS]
+    decided = markers.filter(pl.col("resolved_tick").is_in(metrics["tick"].implode()))
+    return {
+        METRICS: {
+            name: last[name] for name in ("organisms", "cells", "minus", "zero", "plus", "pending", "mode", "tick")
+        },
+        MARKERS: {
+            "open": markers.filter(pl.col("status") == "pending").height,
+            "decided": decided.height,
+            "decided by": dict(
+                decided.drop_nulls("decided_by").group_by("decided_by").len().sort("decided_by").iter_rows()
+            ),
+            "fraction observed": markers["fraction_observed"].mean() or 0.0,
+        },
+        LEDGER: {"minted LF": last["minted_milli"] / 1000, "burnt LF": last["burnt_milli"] / 1000},
+        "swarm.organisms": {"blessed, but no organism": list(unknown)} if unknown else {},
+        "swarm.review_queue": {"open": found["swarm.review_queue"].filter(pl.col("status") == "open").height},
+        "swarm.decisions": dict(found["swarm.decisions"].group_by("status").len().sort("status").iter_rows()),
+        "swarm.escalations": {"answers that cannot be read, by line": damaged} if damaged else {},
+    }
+
+
+def _shown(drawn: Mapping[str, bytes]) -> dict[str, Any]:
+    """The day's small pictures, inline; all of them, over all days, are in report/swarm.html."""
+    import base64
+
+    return {
+        name: dg.MetadataValue.md(f"![{name}](data:image/svg+xml;base64,{base64.b64encode(picture).decode()})")
+        for name, picture in drawn.items()
+        if len(picture) < 16_384
+    }
+
+
+def _zero_spec() -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name="sums_to_zero",
+        asset=asset_key(LEDGER),
+        blocking=True,
+        description="Recomputed from the day's entries: what was minted and burnt is what the accounts gained.",
+    )
+
+
+def _zero(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResult:
+    from coevo_pipelines.swarm.checks import unbalanced
+
+    problems = {
+        day.isoformat(): lines
+        for day, tables in results.items()
+        if (lines := unbalanced({name: result.frame for name, result in tables.items()}))
+    }
+    first = next(iter(problems.items()), None)
+    return dg.AssetCheckResult(
+        asset_key=asset_key(LEDGER),
+        check_name="sums_to_zero",
+        passed=not problems,
+        description=f"{first[0]}: {first[1][0]}" if first else f"{len(results)} day(s) sum to zero",
+        metadata={"problems": problems},
+    )
+
+
+def _labelled_spec() -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name="nobody_pretends",
+        asset=asset_key(MARKERS),
+        blocking=True,
+        description="Every row says that it is simulated; who is called human has a record.",
+    )
+
+
+def _labelled(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResult:
+    from coevo_pipelines.swarm.checks import pretending
+
+    problems = [
+        f"{day}: {line}"
+        for day, tables in results.items()
+        for line in pretending({name: result.frame for name, result in tables.items()})
+    ]
+    return dg.AssetCheckResult(
+        asset_key=asset_key(MARKERS),
+        check_name="nobody_pretends",
+        passed=not problems,
+        description=problems[0] if problems else f"{len(results)} day(s) are labelled",
+        metadata={"problems": problems[:20]},
+    )

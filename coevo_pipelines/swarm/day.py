@@ -16,7 +16,9 @@ import polars as pl
 
 from coevo_pipelines.lake.ledger import Input, canonical
 from coevo_pipelines.swarm.config import Config, Moment
-from coevo_pipelines.swarm.engine import Swarm, Trial
+from coevo_pipelines.swarm.engine import Swarm
+from coevo_pipelines.swarm.events import Trial
+from coevo_pipelines.swarm.measuring import remeasure
 from coevo_pipelines.swarm.minds import Panel
 from coevo_pipelines.swarm.records import Record
 from coevo_pipelines.swarm.seeding import Rules, World
@@ -117,7 +119,7 @@ def _take_in(swarm: Swarm, world: World, at: Moment) -> None:
     )
     swarm.admit(arrivals, at=at)
     swarm.state.retier(config)
-    swarm.remeasure(len(arrivals))
+    remeasure(swarm, len(arrivals))
 
 
 def _meet(versions: Versions, world: World, config: Config, seed: int) -> None:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from coevo_pipelines.lake.ledger import canonical
 from coevo_pipelines.lake.schemas import table
 from coevo_pipelines.swarm.config import TIERS, Config, Outcome, Provenance
-from coevo_pipelines.swarm.engine import CheckpointError, Clasps, Events, Swarm
+from coevo_pipelines.swarm.engine import CheckpointError, Swarm
+from coevo_pipelines.swarm.events import Clasps, Events
 from coevo_pipelines.swarm.ledger import KINDS as LEDGER_KINDS
 from coevo_pipelines.swarm.ledger import NYX, SINK, SOURCE, Entries, version_account
 from coevo_pipelines.swarm.records import Marker, Prediction, ReviewItem, Side, Step
@@ -81,6 +82,8 @@ Columns = Mapping[str, NDArray[Any] | pl.Series | Named]
 
 def organisms(swarm: Swarm, p: Provenance) -> pl.DataFrame:
     """`swarm.organisms`, in order of their ids."""
+    import pyarrow as pa
+
     state = swarm.state
     found = pl.DataFrame(
         {
@@ -88,7 +91,7 @@ def organisms(swarm: Swarm, p: Provenance) -> pl.DataFrame:
             "place": np.arange(len(state), dtype=np.int64),
             "kind": _names(KINDS, state.kind),
             "label": pl.Series(state.label, dtype=pl.String),
-            "works": pl.Series([list(each) for each in state.works], dtype=pl.List(pl.String)),
+            "works": pl.Series(pa.array(state.works, pa.large_list(pa.large_string()))),
             "community_id": state.community,
             "community": _names(state.communities, state.community),
             "replaces": pl.Series(state.replaces, dtype=pl.String),
@@ -207,6 +210,13 @@ def checkpoint(swarm: Swarm, p: Provenance) -> pl.DataFrame:
     return _fit("swarm.checkpoints", found, p)
 
 
+CELLS = (
+    "organism_id", "pattern", "weight", "version_id", "k", "n", "verifications", "inherited", "status",
+    "discovered_tick",
+)  # fmt: skip
+"""Columns of cells that `restored` looks at."""
+
+
 def restored(
     config: Config,
     organisms: pl.DataFrame,
@@ -303,8 +313,7 @@ def _filled(state: State, known: Versions, parts: Iterable[pl.DataFrame]) -> Bit
     places = {organism: place for place, organism in enumerate(state.ids)}
     ids = {version_id: number for number, version_id in enumerate(dict.fromkeys(known.version_id))}
     numbers = np.full((len(known.patterns) + 1, len(ids) + 1), -1, dtype=np.int64)  # the last ones: not known
-    for number, (pattern, version_id) in enumerate(zip(known.pattern, known.version_id, strict=True)):
-        numbers[pattern, ids[version_id]] = number
+    numbers[known.pattern, [ids[each] for each in known.version_id]] = np.arange(len(known))
     rows = 0
     for part in parts:
         # Rows of an organism lie together, so there are far fewer runs than rows.

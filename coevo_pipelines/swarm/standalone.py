@@ -301,14 +301,14 @@ class Segment:
         import polars as pl
         import pyarrow.parquet as pq
 
-        from coevo_pipelines.swarm.frames import restored
+        from coevo_pipelines.swarm.frames import CELLS, restored
 
         organisms, versions, checkpoint = (
             pl.read_parquet(self.folder / f"{name}.parquet", hive_partitioning=False)
             for name in ("organisms", "versions", "checkpoints")
         )
         with pq.ParquetFile(self.folder / "cells.parquet") as file:
-            parts = (pl.DataFrame(file.read_row_group(number)) for number in range(file.num_row_groups))
+            parts = (pl.DataFrame(file.read_row_group(number, CELLS)) for number in range(file.num_row_groups))
             return restored(config, organisms, parts, versions, checkpoint, workers=workers, panel=panel)
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from coevo_pipelines.swarm import reviews
+from coevo_pipelines.swarm.cases import case_of
 from coevo_pipelines.swarm.config import Config, Distribution, Winner
-from coevo_pipelines.swarm.engine import CheckpointError, Swarm, Trial
+from coevo_pipelines.swarm.engine import CheckpointError, Swarm
+from coevo_pipelines.swarm.events import Trial
 from coevo_pipelines.swarm.ledger import KINDS, NYX, SINK, SOURCE
 from coevo_pipelines.swarm.predictions import predict
 from coevo_pipelines.swarm.records import Marker, Record
@@ -76,7 +78,7 @@ def test_k7_the_whole_economy_of_one_decision() -> None:
     won: Literal["teacher", "student"] = "teacher" if marker.teacher_version == "vt" else "student"
     swarm.state.influence[0] = 0.9  # a reason for vt
     found = predict(
-        swarm.case(marker.marker_id), prediction_id="predict_1", at=at(1), horizon=10, trials=10, config=config
+        case_of(swarm, marker.marker_id), prediction_id="predict_1", at=at(1), horizon=10, trials=10, config=config
     )
     assert [(each.feature, each.favours) for each in found.claims] == [("influence", won)]
     # The known answer's prediction has c = 0.7.
@@ -522,3 +524,20 @@ def test_ticks_come_in_order() -> None:
 def test_an_organism_twice_is_an_error() -> None:
     with pytest.raises(ValueError, match="'a' is there twice"):
         state([[0], [0]], ids=["a", "a"])
+
+
+def test_two_decisions_of_one_pattern_in_one_tick_spread_their_own_winners() -> None:
+    """The first is told to everybody, also to the second's winner, whose version must still be the one that spreads."""
+    config = still(min_wait=1, importance={"p": "critical"}, clasp_rate=1.0, inside=1.0)
+    names = versions({"p": ("a", "b", "c", "d")}, config)
+    found = state([[1]] * 6, [[0], [1], [2], [3], [3], [3]], community=[0, 0, 1, 1, 2, 2])
+    found.lf[4:] = 0
+    swarm = begin(config, found, names)
+    swarm.tick(at(1))
+    assert len(swarm.pending) == 2
+    swarm.config = config.model_copy(update={"clasp_rate": 0.0})
+    swarm.tick(at(2), trials("p", "c0", 9, 0, "a") + trials("p", "c1", 9, 0, "c"))
+    assert [marker.winner for marker in swarm.events.markers.values()].count(None) == 0
+    last = max(swarm.events.markers.values(), key=lambda marker: marker.number)
+    won = last.teacher_version if last.winner == "teacher" else last.student_version
+    assert {swarm.versions.version_id[int(each)] for each in swarm.state.version[4:, 0]} == {won}

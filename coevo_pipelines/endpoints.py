@@ -16,7 +16,7 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.exceptions import ReadTimeoutError
 
-from coevo_pipelines.scrapes.session import user_agent
+from coevo_pipelines.version import user_agent
 
 MOST_BODY = 4 << 20
 """Bytes of a response."""

@@ -20,19 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from coevo_pipelines.lake.catalog import CATALOG
+from coevo_pipelines.sample.label import SAMPLE_NOTE
 
 if TYPE_CHECKING:
     from coevo_pipelines.lake.ledger import Commit
     from coevo_pipelines.lake.store import Snapshot
     from coevo_pipelines.orchestration.run import Outcome
     from coevo_pipelines.settings import Settings
-
-SAMPLE_NOTE = (
-    "This is the bundled sample: real works, dates and references; stars, topics of repositories, OpenAlex ids, "
-    "all Hugging Face entries and who claims what are composed, the money is play money "
-    "(coevo_pipelines/sample/facts/PROVENANCE.md)."
-)
-
 
 WIDE = 400  # columns of what is not a terminal: nothing is cut where a program may read it
 

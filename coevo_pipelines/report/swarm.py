@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from coevo_pipelines.report.html import FOOT, head, name, rest, table, text
+from coevo_pipelines.sample.label import SAMPLE_NOTE
 from coevo_pipelines.swarm.pictures import draw_all
-from coevo_pipelines.terminal import SAMPLE_NOTE
 
 TITLE = "The swarm"
 DAYS: Mapping[str, int | None] = {

@@ -29,7 +29,7 @@ from urllib3.util.retry import Retry
 
 from coevo_pipelines.lake.ledger import canonical
 from coevo_pipelines.rewards.ledger import PAYABLE, Entry, RewardLedger, State
-from coevo_pipelines.scrapes.session import user_agent
+from coevo_pipelines.version import user_agent
 
 log = logging.getLogger(__name__)
 

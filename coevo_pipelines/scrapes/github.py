@@ -202,7 +202,8 @@ def _client(scrape: Scrape) -> Iterator[Github]:
     import github
     from github import Requester
 
-    from coevo_pipelines.scrapes.session import prepare_session, user_agent
+    from coevo_pipelines.scrapes.session import prepare_session
+    from coevo_pipelines.version import user_agent
 
     def through_adapter(base: type[Any]) -> type[Any]:
         class Connection(base):  # type: ignore[misc]

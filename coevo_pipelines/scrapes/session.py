@@ -29,7 +29,7 @@ from urllib3.util.retry import Retry
 
 from coevo_pipelines.scrapes.exchange import Exchange, Journal, Redactor
 from coevo_pipelines.settings import Http
-from coevo_pipelines.version import code_version
+from coevo_pipelines.version import user_agent
 
 log = logging.getLogger(__name__)
 
@@ -221,12 +221,6 @@ def prepare_session(session: requests.Session, adapter: RecordingAdapter) -> Non
     session.trust_env = not adapter.endpoint.base_url.startswith("http://127.0.0.1")
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-
-
-def user_agent(contact: str = "") -> str:
-    """Names the project and, when set, whom to write to: the services ask for both."""
-    who = f"; {contact}" if contact else ""
-    return f"coevo_pipelines/{code_version()} (+https://github.com/coevo/coevo_pipelines{who})"
 
 
 def _response(request: requests.PreparedRequest, exchange: Exchange, headers: Mapping[str, str]) -> requests.Response:

@@ -411,7 +411,11 @@ def swarm_(
         elif not folder.is_dir():
             raise UsageError(f"--folder {folder}: there is no such folder")
         raced = list(races(sizes, patterns, seed=seed, peers=peers, tell=tell))
+        if not as_json:
+            _show_passes(raced)
         moved = list(movements(sizes, patterns, seed=seed, tell=tell))
+        if not as_json:
+            _show_moved(moved)
         lived = list(days(sizes, patterns, folder, seed=seed, tell=tell)) if day else []
     if as_json:
         json_out(
@@ -421,11 +425,11 @@ def swarm_(
                 "days": [asdict(each) for each in lived],
             }
         )
-    else:
-        _show_swarm(raced, moved, lived)
+    elif lived:
+        _show_days(lived)
 
 
-def _show_swarm(raced: Iterable[Raced], moved: Iterable[Moved], lived: Iterable[Day]) -> None:
+def _show_passes(raced: Iterable[Raced]) -> None:
     from coevo_pipelines.terminal import rows_table, say
 
     rows = []
@@ -447,6 +451,11 @@ def _show_swarm(raced: Iterable[Raced], moved: Iterable[Moved], lived: Iterable[
         ("organisms", "who", "clasps", "clasps/s", "of ours", "cell updates/s", "of ours", "peak GB", "same cells"),
         rows,
     )
+
+
+def _show_moved(moved: Iterable[Moved]) -> None:
+    from coevo_pipelines.terminal import rows_table
+
     rows_table(
         ("organisms", "clasps", "clasp pass s", "again s", "planes moved s", "of it", "all rows moved s", "of it",
          "planes, MB", "copied, GB/s"),
@@ -460,21 +469,24 @@ def _show_swarm(raced: Iterable[Raced], moved: Iterable[Moved], lived: Iterable[
             for each in moved
         ],
     )  # fmt: skip
-    found = [
-        (
-            f"{each.organisms:,}", f"{each.total:.1f}", *(f"{seconds:.1f}" for seconds in each.seconds.values()),
-            f"{sum(each.rows.values()):,}", f"{each.written_bytes / 1e6:,.1f}", f"{each.own_bytes / 1e9:.2f}",
-            f"{each.peak_bytes / 1e9:.2f}", f"{each.own_bytes / each.organisms:,.0f}",
-            f"{each.state_bytes / each.organisms:,.0f}",
-        )
-        for each in lived
-    ]  # fmt: skip
-    if found:
-        rows_table(
-            ("a day of", "total s", "read", "tick", "write", "rows", "MB", "own GB", "peak GB", "bytes an organism",
-             "in arrays"),
-            found,
-        )  # fmt: skip
+
+
+def _show_days(lived: Iterable[Day]) -> None:
+    from coevo_pipelines.terminal import rows_table
+
+    rows_table(
+        ("a day of", "total s", "read", "tick", "write", "rows", "MB", "own GB", "peak GB", "bytes an organism",
+         "in arrays"),
+        [
+            (
+                f"{each.organisms:,}", f"{each.total:.1f}", *(f"{seconds:.1f}" for seconds in each.seconds.values()),
+                f"{sum(each.rows.values()):,}", f"{each.written_bytes / 1e6:,.1f}", f"{each.own_bytes / 1e9:.2f}",
+                f"{each.peak_bytes / 1e9:.2f}", f"{each.own_bytes / each.organisms:,.0f}",
+                f"{each.state_bytes / each.organisms:,.0f}",
+            )
+            for each in lived
+        ],
+    )  # fmt: skip
 
 
 def _show(measured: Iterable[Measured]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from coevo_pipelines.lake.store import Snapshot
+from coevo_pipelines.lake.store import Lake, Snapshot
 from coevo_pipelines.orchestration.days import Result, asset_key, materialize_days, schema_check_spec, spec
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
@@ -67,7 +67,7 @@ def _swarm_asset(settings: Settings) -> dg.AssetsDefinition:
         lake = open_lake(settings, context.run.run_id)
 
         def checks(results: Mapping[date, Mapping[str, Result]]) -> list[dg.AssetCheckResult]:
-            return [_zero(results), _labelled(results)]
+            return [_zero(results, lake), _labelled(results)]
 
         yield from materialize_days(context, lake, TABLES, partial(compute, settings), checks)
 
@@ -169,13 +169,13 @@ def _zero_spec() -> dg.AssetCheckSpec:
     )
 
 
-def _zero(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResult:
+def _zero(results: Mapping[date, Mapping[str, Result]], lake: Lake) -> dg.AssetCheckResult:
     from coevo_pipelines.swarm.checks import unbalanced
 
     problems = {
         day.isoformat(): lines
         for day, tables in results.items()
-        if (lines := unbalanced({name: result.frame for name, result in tables.items()}))
+        if (lines := unbalanced({name: result.frame for name, result in tables.items()}, _before(lake, day)))
     }
     first = next(iter(problems.items()), None)
     return dg.AssetCheckResult(
@@ -185,6 +185,13 @@ def _zero(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResult:
         description=f"{first[0]}: {first[1][0]}" if first else f"{len(results)} day(s) sum to zero",
         metadata={"problems": problems},
     )
+
+
+def _before(lake: Lake, day: date) -> Mapping[str, Any] | None:
+    """The numbers that the last committed day before ended with."""
+    snapshot = lake.snapshot()
+    days = [commit.day for commit in snapshot.index.partitions(METRICS) if commit.day < day]
+    return snapshot.scan(METRICS, on=max(days)).collect().row(-1, named=True) if days else None
 
 
 def _labelled_spec() -> dg.AssetCheckSpec:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
 HUMANS = ("dafit_human", "council_human")
 
 
-def unbalanced(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """What does not add up in the frames of `swarm.*` tables of one day, one line each: recomputed from the entries."""
+def unbalanced(tables: Mapping[str, pl.DataFrame], before: Mapping[str, Any] | None = None) -> list[str]:
+    """What does not add up in the frames of `swarm.*` tables of one day, one line each: recomputed from the entries.
+
+    before: the last row of `swarm.metrics` of the day before; None where the simulation begins.
+    """
     ledger, metrics = tables["swarm.lifeforce_ledger"], tables["swarm.metrics"].sort("tick")
     found = [
         f"tick {row['tick']}: the accounts sum to {row['sum']} thousandths of one LF, not to zero"
@@ -26,12 +30,11 @@ def unbalanced(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         told = metrics.select("tick", column).join(moved, "tick", how="left").with_columns(
             pl.col("amount_milli").fill_null(0).cum_sum()
         )  # fmt: skip
-        # The day before ended at what stands in the first row less what that tick moved.
-        first = told.select(pl.col(column).first() - pl.col("amount_milli").first()).item() if told.height else 0
+        first = before[column] if before else 0
         wrong = told.filter(pl.col(column) != pl.col("amount_milli") + first)
         if wrong.height:
             tick, says, sums = wrong.row(0)
-            found.append(f"tick {tick}: {name} has moved {says - first}, its entries sum to {sums}")
+            found.append(f"tick {tick}: {name} has moved {says - first} on the day, its entries sum to {sums}")
     last = metrics.row(-1, named=True) if metrics.height else None
     held = int(tables["swarm.organisms"]["lf_milli"].sum())
     if last is not None and held != last["organisms_milli"]:

@@ -338,11 +338,13 @@ def _finish(folder: Path, *, as_json: bool) -> None:
     _show_summary(told)
     say(f"Done: {folder}", style="bold green")
     say("Next:")
+    marker = f"blend_{told['run']['run_id']}_1"
     for command, why in (
         (f"open {folder / 'pictures' / 'gradient.svg'}", "the same, drawn; there are more beside it"),
-        (f"coevo swarm explain blend_{told['run']['run_id']}_1 --run {folder}", "how a decision came about"),
+        *([(f"coevo swarm explain {marker} --run {folder}", "how a decision came about")]
+          if told["markers"]["opened"] else []),
         (f"coevo swarm resume {folder} --ticks 100", "go on"),
-    ):
+    ):  # fmt: skip
         say(f"  {command}")
         say(f"      {why}", style="dim")
 

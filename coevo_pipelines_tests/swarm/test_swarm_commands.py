@@ -16,8 +16,8 @@ from coevo_pipelines.swarm.config import Config
 from coevo_pipelines.swarm.standalone import segments, setup_of
 from coevo_pipelines_tests.runs import coevo, command, environment
 
-ROOM = 60_000
-"""Bytes: more than any file has at the beginning, less than the book of 30 ticks."""
+ROOM = 32_000
+"""Bytes: more than any file has at the beginning, less than the book of 20 ticks."""
 SIZE = ("--organisms", "30", "--patterns", "3", "--ticks", "50", "--seed", "5", "--every", "25")
 
 
@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_whole_segments(folder: Path, tmp_path: Path) -> None
     """The largest file that a process may write stands for the room on a disk."""
     assert folder.is_dir()  # kernels are compiled: their files would be too large, too
     out = tmp_path / "run"
-    size = ("--organisms", "1500", "--patterns", "3", "--ticks", "60", "--every", "30")
+    size = ("--organisms", "500", "--patterns", "3", "--ticks", "40", "--every", "20")
     answer = subprocess.run(
         command("swarm", "run", *size, "--out", str(out)),
         env=environment(),
@@ -165,4 +165,4 @@ def test_a_full_disk_leaves_whole_segments(folder: Path, tmp_path: Path) -> None
     assert f"go on by `coevo swarm resume {out}`" in answer.stderr
     assert [path.name for path in (out / "segments").iterdir()] == ["tick=00000000"]
     assert asked("resume", str(out)).exit_code == 0
-    assert [each.tick for each in segments(out)] == [0, 30, 60]
+    assert [each.tick for each in segments(out)] == [0, 20, 40]

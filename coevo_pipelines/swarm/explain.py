@@ -102,6 +102,8 @@ class Explanation:
     """Row of `swarm.review_queue`."""
     spread: Sequence[tuple[date, int, int]]
     """By day since it was opened: how many hold the teacher's version, and the student's."""
+    is_made_up: bool = False
+    """A world without a lake: no works are behind it."""
 
 
 def explain(snapshot: Snapshot, marker_id: str, settings: Settings, day: date | None = None) -> Explanation:
@@ -248,15 +250,14 @@ def lines(found: Explanation) -> Iterator[str]:
 def _told(found: Explanation) -> Iterator[str]:
     row = found.marker
     yield f"{row['marker_id']} as of {found.day}: whose way of {row['pattern']} ({row['importance']}) is better?"
-    yield "  Simulated, " + (
-        f"seeded from real works; {row['fraction_observed']:.0%} of the outcomes below were observed."
-    )
+    seeded = "in a made-up world" if found.is_made_up else "seeded from real works"
+    yield f"  Simulated, {seeded}; {row['fraction_observed']:.0%} of the outcomes below were observed."
     kind = "both hold theirs as verified" if row["kind"] == "blend" else "neither is verified"
     yield f"  Opened at tick {row['marked_tick']} ({row['marked_at']:%Y-%m-%d}): {kind}; protocol {row['protocol']}."
     yield f"  {_outcome(row)}"
     for party in (found.teacher, found.student):
         yield ""
-        yield from _party(party)
+        yield from _party(party, found.is_made_up)
     yield ""
     yield from _listed("Who was asked:", [_step(each) for each in found.steps], nothing="nobody yet")
     yield from _listed("What Nyx expected:", [_expected(each) for each in found.predictions], nothing="nothing")
@@ -278,7 +279,7 @@ def _outcome(row: Mapping[str, Any]) -> str:
     return told + (f"; a person turned it at tick {turned}." if turned is not None else ".")
 
 
-def _party(party: Party) -> Iterator[str]:
+def _party(party: Party, is_made_up: bool) -> Iterator[str]:
     row = party.organism
     label = row.get("label")
     yield f"{party.side}: {label} ({row['organism_id']})" if label else f"{party.side}: {row['organism_id']}"
@@ -287,16 +288,19 @@ def _party(party: Party) -> Iterator[str]:
     elif "kind" in row:
         home = f", community {row['community']}" if row["community"] else ""
         yield f"  {row['kind']}, {row['tier']}{home}, influence above {row['influence']:.0%} of all"
-    yield from _listed("  its works:", [_work(each) for each in party.works], "    ")
-    what = _work(party.work) if party.work else f"{party.version_id} (the usual way there, no single work)"
+    if not is_made_up:
+        yield from _listed("  its works:", [_work(each) for each in party.works], "    ")
+    usual = "" if is_made_up else " (the usual way there, no single work)"
+    what = _work(party.work) if party.work else f"{party.version_id}{usual}"
     withdrawn = ", WITHDRAWN" if party.version.get("is_withdrawn") else ""
     yield f"  version at {party.weight:+d}: {what}{withdrawn}"
-    clusters = len({each.cluster for each in party.uses if each.counts})
-    yield from _listed(
-        f"    built on by {clusters} independent cluster{'' if clusters == 1 else 's'}:",
-        [_use(each) for each in party.uses],
-        "      ",
-    )
+    if not is_made_up:
+        clusters = len({each.cluster for each in party.uses if each.counts})
+        yield from _listed(
+            f"    built on by {clusters} independent cluster{'' if clusters == 1 else 's'}:",
+            [_use(each) for each in party.uses],
+            "      ",
+        )
     if against := party.version.get("evidence_against"):
         yield f"    against it: {against} (withdrawn, or archived by its owner)"
     prior = party.prior

@@ -725,4 +725,5 @@ def explain(folder: Path, marker_id: str) -> Explanation:
         predictions=predictions,
         review=review[0] if review else None,
         spread=spread,
+        is_made_up=True,
     )

@@ -47,7 +47,7 @@ def climb(case: Case, config: Config, panel: Panel, human: Record | None, purse:
     decider = _decider(last.level, human)
     entered[-1] = replace(last, is_final=True, decided_by=decider)
     return Climb(
-        steps=(*entered, *_informed(entered, decider)),
+        steps=(*entered, *_informed(last, decider)),
         cost=sum(step.cost for step in entered),
         winner=last.winner,
         q=posterior(*_counts(case, config, last.level)),
@@ -82,11 +82,9 @@ def _with(counts: Counts, past: Counts, weight: float) -> Counts:
 
 def _enter(level: int, case: Case, config: Config, panel: Panel, human: Record | None, entered: Sequence[Step]) -> Step:
     """What a level chooses."""
-    if level == NYX:
-        return _rule(case, config, NYX)
-    if level == CHRYSALIS:
-        rule = _rule(case, config, CHRYSALIS)
-        return _asked(rule, panel.ask(CHRYSALIS, case, {"q": rule.q}, rule.cost))
+    if level in (NYX, CHRYSALIS):
+        rule = _rule(case, config, level)
+        return _asked(rule, panel.ask(level, case, {"q": rule.q}, rule.cost))
     if level == DAFIT:
         return _dafit(case, config, human)
     return _council(case, config, panel, human, entered)
@@ -146,20 +144,20 @@ def _council(case: Case, config: Config, panel: Panel, human: Record | None, ent
         q=dafit.q,
         confidence=dafit.confidence,
         winner=dafit.winner,
-        mind="human" if human else "endpoint" if told and told.vote else "rule",
+        mind="human" if human else told.by if told and told.vote else "rule",
         reason=f"{outcome}: {heard}; {dafit.reason}{f'; Chrysalis: {chrysalis.reason}' if told else ''}",
     )
 
 
 def _asked(step: Step, told: Told | None) -> Step:
-    """A step with what an endpoint said in its place, or why it did not."""
+    """A step with what another mind said in its place, or why it did not."""
     if told is None:
         return step
     asked = replace(step, prompt=told.prompt, answer=told.answer, tokens=told.tokens)
     if told.vote is None:
         return replace(asked, reason=f"no vote of the endpoint ({told.why}), so as it was without: {step.reason}")
     vote = told.vote
-    return replace(asked, mind="endpoint", winner=vote.winner, confidence=vote.confidence, reason=vote.reason)
+    return replace(asked, mind=told.by, winner=vote.winner, confidence=vote.confidence, reason=vote.reason)
 
 
 def _step(config: Config, level: int, q: float, sure: float, winner: Winner, reason: str) -> Step:
@@ -185,10 +183,8 @@ def _decider(level: int, human: Record | None) -> Decider:
     return "chrysalis" if level == CHRYSALIS else "nyx"
 
 
-def _informed(entered: Sequence[Step], decider: Decider) -> list[Step]:
-    """What the levels below are told, those that did not take part themselves."""
-    last = entered[-1]
-    took_part = {step.level for step in entered}
+def _informed(last: Step, decider: Decider) -> list[Step]:
+    """What every level below the one that decided is told."""
     return [
         Step(
             level=level,
@@ -202,5 +198,4 @@ def _informed(entered: Sequence[Step], decider: Decider) -> list[Step]:
             reason=f"told by {_NAMES[last.level]}",
         )
         for level in range(last.level)
-        if level not in took_part
     ]

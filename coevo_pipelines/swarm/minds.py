@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,6 +119,11 @@ class Told:
     """Canonical JSON of the request's body; None where nothing was asked."""
     answer: str | None = None
     tokens: int | None = None
+    by: Literal["endpoint", "own"] = "endpoint"
+
+
+Mind = Callable[["Case", Mapping[str, Any]], Vote]
+"""A mind of the caller's own. The same case and facts must get the same vote, or runs are not reproducible."""
 
 
 class _Kept(BaseModel):
@@ -148,9 +153,16 @@ class _Spent:
 
 
 class Panel:
-    """The minds of one run. `answers`: the file where they are kept; without it, as long as this object lives."""
+    """The minds of one run. `answers`: the file where they are kept; without it, as long as this object lives.
+    `own`: minds of the caller's for levels 2, 3 and 5, which go before endpoints and rules."""
 
-    def __init__(self, minds: Minds | None = None, answers: Path | None = None) -> None:
+    def __init__(
+        self,
+        minds: Minds | None = None,
+        answers: Path | None = None,
+        own: Mapping[int, Mind] | None = None,
+    ) -> None:
+        self._own = dict(own or {})
         self.damaged: list[int] = []
         """Lines of the file that cannot be read, as a killed writer leaves one: their questions are asked again."""
         self._endpoints = {3: minds.chrysalis, 5: minds.council} if minds else {}
@@ -175,12 +187,14 @@ class Panel:
         self._day = told["day"]
         self._spent = {int(level): _Spent(**each) for level, each in told["spent"].items()}
 
-    def ask(self, level: Literal[3, 5], case: Case, facts: dict[str, Any], cost: int) -> Told | None:
-        """What the endpoint of `level` says of a case; `facts` go with it; `cost` in thousandths of one LF.
+    def ask(self, level: int, case: Case, facts: dict[str, Any], cost: int) -> Told | None:
+        """What the mind of `level` says of a case; `facts` go with it; `cost` in thousandths of one LF.
 
-        None where no endpoint is set. Whatever goes wrong is told, never raised, but for the file of answers: OSError
-        or ReviewError where it cannot be read or written.
+        None where the rule decides. Whatever goes wrong with an endpoint is told, never raised, but for the file of
+        answers: OSError or ReviewError where it cannot be read or written.
         """
+        if level in self._own:
+            return Told(self._own[level](case, facts), by="own")
         endpoint = self._endpoints.get(level)
         if endpoint is None:
             return None

@@ -108,7 +108,7 @@ class Step:
     winner: Winner | None
     is_final: bool
     decided_by: Decider | None
-    mind: Literal["rule", "endpoint", "human"] | None = None
+    mind: Literal["rule", "endpoint", "human", "own"] | None = None
     reason: str | None = None
     prompt: str | None = None
     answer: str | None = None

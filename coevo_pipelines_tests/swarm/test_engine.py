@@ -169,7 +169,7 @@ def test_what_nyx_cannot_pay_stays_open_and_costs_nothing() -> None:
     swarm.tick(at(3))
     assert (marker.level, marker.decided_by, swarm.ledger.nyx) == (4, "dafit_standin", 25_000)
     assert [step.level for _, _, step in swarm.events.steps if step.event == "entered"] == [2, 3, 4]
-    assert {step.level for _, _, step in swarm.events.steps if step.event == "informed"} == {0, 1}
+    assert {step.level for _, _, step in swarm.events.steps if step.event == "informed"} == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("how", ["broadcast", "lovechild", "organic"])

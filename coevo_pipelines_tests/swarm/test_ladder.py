@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from coevo_pipelines.swarm.config import Config, Importance, Winner
 from coevo_pipelines.swarm.ladder import climb, standin
-from coevo_pipelines.swarm.minds import Panel
+from coevo_pipelines.swarm.minds import Panel, Vote
 from coevo_pipelines.swarm.records import Case, Counts, Record, Side
 
 RICH = 10**9
@@ -73,10 +75,9 @@ def test_k6_from_nyx_to_the_council_costs_175() -> None:
         (3, "entered", 20_000),
         (4, "entered", 50_000),
         (5, "entered", 100_000),
-        (0, "informed", 0),
-        (1, "informed", 0),
+        *((level, "informed", 0) for level in range(5)),
     ]
-    assert [step.is_final for step in found.steps] == [False, False, False, True, False, False]
+    assert [step.is_final for step in found.steps] == [False, False, False, True, *[False] * 5]
 
 
 def test_what_the_levels_say_is_in_their_rows() -> None:
@@ -84,8 +85,7 @@ def test_what_the_levels_say_is_in_their_rows() -> None:
         (2, "entered", 5_000, "teacher", False, None),
         (3, "entered", 20_000, "teacher", False, None),
         (4, "entered", 50_000, "teacher", True, "dafit_standin"),
-        (0, "informed", 0, "teacher", False, "dafit_standin"),
-        (1, "informed", 0, "teacher", False, "dafit_standin"),
+        *((level, "informed", 0, "teacher", False, "dafit_standin") for level in range(4)),
     ]
 
 
@@ -180,7 +180,7 @@ def test_a_person_overrules_what_was_decided_below_without_cost() -> None:
     assert rows(case(WORKED), Config(), record("hybrid")) == [
         (2, "entered", 5_000, "teacher", False, None),
         (4, "correction", 0, "hybrid", True, "dafit_human"),
-        *((level, "informed", 0, "hybrid", False, "dafit_human") for level in (0, 1, 3)),
+        *((level, "informed", 0, "hybrid", False, "dafit_human") for level in range(4)),
     ]
     found = climb(case(WORKED), Config(), Panel(), record("hybrid"), 5_000)
     assert (found.cost, found.level, found.refused) == (5_000, 4, None)
@@ -233,3 +233,20 @@ def test_by_verifications_nyx_goes_by_their_number_and_the_posterior_says_how_su
 def test_nothing_known_of_either_side() -> None:
     found = climb(case((Counts(0, 0), Counts(0, 0))), Config(), Panel(), None, RICH)
     assert (found.winner, found.q, found.level) == ("hybrid", 0.5, 4)
+
+
+def test_a_mind_of_ones_own_sits_at_levels_2_3_and_5() -> None:
+    asked: list[tuple[str, float]] = []
+
+    def contrary(about: Case, facts: Mapping[str, Any]) -> Vote:
+        asked.append((about.pattern, facts["q"]))
+        return Vote(winner="student", confidence=0.9, reason="on principle")
+
+    found = climb(case(WORKED), Config(), Panel(own={2: contrary}), None, RICH)
+    assert (found.winner, found.decided_by, found.level, found.confidence) == ("student", "nyx", 2, 0.9)
+    assert (found.steps[0].mind, found.steps[0].reason) == ("own", "on principle")
+    assert [q for _, q in asked] == [pytest.approx(0.8994664, abs=1e-7)]
+    found = climb(case(CLOSE), Config(), Panel(own={3: contrary}), None, RICH)
+    assert (found.decided_by, [step.mind for step in found.steps[:2]]) == ("chrysalis", ["rule", "own"])
+    council = climb(case(), Config(architecture=("PSO",)), Panel(own={5: contrary}), None, RICH)
+    assert "Chrysalis student" in (council.steps[0].reason or "") and council.winner == "hybrid"

@@ -170,7 +170,7 @@ def main(files: str, folder: str) -> None:
     whole = pl.scan_parquet(files)
     (Path(folder) / "warm").mkdir(exist_ok=True)
     list(day_of(whole.head(50), Path(folder) / "warm"))
-    with _watched() as own:
+    with watched() as own:
         said = list(day_of(whole, Path(folder)))
     peak = peak_bytes()
     *steps, (last, _) = said
@@ -193,7 +193,7 @@ def main(files: str, folder: str) -> None:
 
 
 @contextmanager
-def _watched() -> Iterator[list[int]]:
+def watched() -> Iterator[list[int]]:
     """Memory of this process that is no file's (Linux: RssAnon), again and again; elsewhere nothing."""
     status, seen, over = Path("/proc/self/status"), list[int](), Event()
 

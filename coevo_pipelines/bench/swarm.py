@@ -28,7 +28,7 @@ from unittest.mock import patch
 import numpy as np
 
 from coevo_pipelines.bench.contestants import peak_bytes
-from coevo_pipelines.bench.corpora import _watched
+from coevo_pipelines.bench.corpora import watched
 from coevo_pipelines.influence.kernel import LARGE
 from coevo_pipelines.swarm import state as swarm
 from coevo_pipelines.swarm.clasps import clasp, communities_of, pairs, roles
@@ -654,7 +654,7 @@ def _day(run: str, organisms: int, patterns: int) -> dict[str, Any]:
         moments.append(perf_counter())
 
     moments.append(perf_counter())
-    with patch.object(Swarm, "tick", timed), _watched() as own:
+    with patch.object(Swarm, "tick", timed), watched() as own:
         made = standalone.resume(Path(run), more=1, workers=os.cpu_count() or 1)
     begun, read, done = moments
     files = standalone.segments(Path(run))[-1].told["files"]

@@ -34,7 +34,7 @@ from coevo_pipelines.options import (
 )
 from coevo_pipelines.rewards.commands import rewards
 from coevo_pipelines.swarm.commands import swarm
-from coevo_pipelines.swarm.review_commands import review
+from coevo_pipelines.swarm.decisions.commands import review
 
 if TYPE_CHECKING:
     from pathlib import Path

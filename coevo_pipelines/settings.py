@@ -29,7 +29,7 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 from coevo_pipelines.influence.weights import RELATION_WEIGHT
 from coevo_pipelines.swarm.config import Config
-from coevo_pipelines.swarm.minds import Minds
+from coevo_pipelines.swarm.decisions.minds import Minds
 from coevo_pipelines.windows import Window, window_of
 
 World = Literal["sample", "live"]

@@ -30,11 +30,11 @@ import numpy as np
 from coevo_pipelines.bench.contestants import peak_bytes
 from coevo_pipelines.bench.corpora import watched
 from coevo_pipelines.influence.kernel import LARGE
-from coevo_pipelines.swarm import state as swarm
-from coevo_pipelines.swarm.clasps import clasp, communities_of, pairs, roles
 from coevo_pipelines.swarm.config import Config, Moment
-from coevo_pipelines.swarm.evidence import rule
-from coevo_pipelines.swarm.outcomes import simulate
+from coevo_pipelines.swarm.decisions.evidence import rule
+from coevo_pipelines.swarm.tick import state as swarm
+from coevo_pipelines.swarm.tick.clasps import clasp, communities_of, pairs, roles
+from coevo_pipelines.swarm.tick.outcomes import simulate
 
 NAMES = ("coevo", "coevo, one thread", "NumPy loop", "Mesa")
 TICK = 100
@@ -158,7 +158,7 @@ def movements(sizes: Sequence[int], patterns: int, *, seed: int, tell: Callable[
 def days(sizes: Sequence[int], patterns: int, folder: Path, *, seed: int, tell: Callable[[str], None]) -> Iterator[Day]:
     """A whole day of each size; the day before is made in `folder` first, where it is not there. Raises RuntimeError
     where one fails, with its last words."""
-    from coevo_pipelines.swarm import standalone
+    from coevo_pipelines.swarm.runs import standalone
 
     for organisms in sizes:
         tell(f"{organisms:,} organisms: a day")
@@ -642,8 +642,8 @@ def _fastest(what: Callable[..., Any], *arguments: Any, first: Callable[[], None
 
 def _day(run: str, organisms: int, patterns: int) -> dict[str, Any]:
     """The next tick of a run in a folder, as `coevo swarm resume` makes it."""
-    from coevo_pipelines.swarm import standalone
-    from coevo_pipelines.swarm.engine import Swarm
+    from coevo_pipelines.swarm.runs import standalone
+    from coevo_pipelines.swarm.tick.engine import Swarm
 
     standalone.begin(min(LARGE + 2, organisms), patterns, 0).tick(standalone.moment(1))
     ticked, moments = Swarm.tick, list[float]()

@@ -214,7 +214,7 @@ LEDGER_KINDS = (
     "opening", "income", "clasp", "wait", "level_2", "level_3", "level_4", "level_5", "resolution", "broadcast", "seed",
     "prediction", "calibration", "causal", "upkeep", "correction", "estate",
 )  # fmt: skip
-"""What lifeforce moves for: swarm/ledger.py."""
+"""What lifeforce moves for: swarm/tick/ledger.py."""
 
 _PROVENANCE = (
     Column("simulated", "bool", "true: nothing here happened; the swarm is a simulation"),

@@ -13,7 +13,7 @@ from coevo_pipelines.orchestration.days import Result, asset_key, materialize_da
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
-from coevo_pipelines.swarm.reviews import DECISIONS
+from coevo_pipelines.swarm.decisions.reviews import DECISIONS
 
 STATE = ("swarm.organisms", "swarm.cells", "swarm.versions", "swarm.checkpoints")
 MARKERS, LEDGER, METRICS = "swarm.decision_markers", "swarm.lifeforce_ledger", "swarm.metrics"
@@ -85,9 +85,11 @@ def decisions_version(root: Path) -> str:
 def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
     """The day's rows of the stage's tables."""
     from coevo_pipelines.swarm import day as days
-    from coevo_pipelines.swarm import frames, pictures, reviews, seeding
+    from coevo_pipelines.swarm import frames, pictures
+    from coevo_pipelines.swarm.decisions import reviews
+    from coevo_pipelines.swarm.decisions.minds import ANSWERS, Panel
     from coevo_pipelines.swarm.load import known_of, previous_of, rules_of
-    from coevo_pipelines.swarm.minds import ANSWERS, Panel
+    from coevo_pipelines.swarm.seeding import world as seeding
 
     rules = rules_of(settings)
     config, seed = settings.swarm.parameters, settings.swarm.seed

@@ -23,8 +23,8 @@ from coevo_pipelines.options import (
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from coevo_pipelines.swarm.compare import Compared
-    from coevo_pipelines.swarm.standalone import Tell
+    from coevo_pipelines.swarm.runs.compare import Compared
+    from coevo_pipelines.swarm.runs.standalone import Tell
 
 swarm = typer.Typer(
     name="swarm",
@@ -67,7 +67,7 @@ def run(
     Example:
       coevo swarm run --organisms 300 --patterns 16 --ticks 1000 --seed 1 --out runs/one
     """
-    from coevo_pipelines.swarm import standalone
+    from coevo_pipelines.swarm.runs import standalone
 
     if ticks > standalone.MOST_TICKS:
         raise UsageError(f"--ticks {ticks:,}: tick 0 is {standalone.FIRST:%Y-%m-%d}, and years end with 9999")
@@ -91,7 +91,7 @@ def resume(
 
     It goes on from the newest segment whose files are as they were written. A damaged one is named and put aside.
     """
-    from coevo_pipelines.swarm import standalone
+    from coevo_pipelines.swarm.runs import standalone
     from coevo_pipelines.terminal import say
 
     with _kept(folder), _ticking(str(folder), quiet=as_json) as tell:
@@ -133,9 +133,9 @@ def compare(
     Example:
       coevo swarm compare --protocol freeze,mark_continue --seeds 10 --organisms 100 --patterns 8 --ticks 300
     """
-    from coevo_pipelines.swarm.compare import Bench, variants
-    from coevo_pipelines.swarm.compare import compare as compared
-    from coevo_pipelines.swarm.standalone import MOST_TICKS, setup_of
+    from coevo_pipelines.swarm.runs.compare import Bench, variants
+    from coevo_pipelines.swarm.runs.compare import compare as compared
+    from coevo_pipelines.swarm.runs.standalone import MOST_TICKS, setup_of
     from coevo_pipelines.terminal import json_out
 
     if ticks > MOST_TICKS or (at and max(at) > ticks):
@@ -173,7 +173,7 @@ def picture(
 ) -> None:
     """Draw a simulation: the ternary gradient, decisions, calibration, who teaches whom, lifeforce. SVG files."""
     if run is not None:
-        from coevo_pipelines.swarm.standalone import asked_of, drawn_from
+        from coevo_pipelines.swarm.runs.standalone import asked_of, drawn_from
 
         asked_of(run)
         _draw(drawn_from(run), out or run / "pictures", "a made-up world")
@@ -211,8 +211,8 @@ def explain(
     from coevo_pipelines.terminal import json_out, plain, say
 
     if run is not None:
-        from coevo_pipelines.swarm.standalone import asked_of
-        from coevo_pipelines.swarm.standalone import explain as explained
+        from coevo_pipelines.swarm.runs.standalone import asked_of
+        from coevo_pipelines.swarm.runs.standalone import explain as explained
 
         if date is not None:
             raise UsageError("--date is about the lake: leave it out with --run")
@@ -243,7 +243,7 @@ def config(
     debug: DebugOption = False,
 ) -> None:
     """Print all parameters as a TOML file for --config, with what each is."""
-    from coevo_pipelines.swarm.standalone import setup_of
+    from coevo_pipelines.swarm.runs.standalone import setup_of
 
     setup = setup_of(file)
     print(f"# hash {setup.config.hash}")
@@ -327,7 +327,7 @@ def _ticking(title: str, *, quiet: bool) -> Iterator[Tell]:
 
 def _finish(folder: Path, *, as_json: bool) -> None:
     """Pictures, and what the run came to."""
-    from coevo_pipelines.swarm.standalone import drawn_from, summary
+    from coevo_pipelines.swarm.runs.standalone import drawn_from, summary
     from coevo_pipelines.terminal import json_out, say
 
     told = summary(folder)

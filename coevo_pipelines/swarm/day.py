@@ -16,13 +16,13 @@ import polars as pl
 
 from coevo_pipelines.lake.ledger import Input, canonical
 from coevo_pipelines.swarm.config import Config, Moment
-from coevo_pipelines.swarm.engine import Swarm
-from coevo_pipelines.swarm.events import Trial
-from coevo_pipelines.swarm.measuring import remeasure
-from coevo_pipelines.swarm.minds import Panel
+from coevo_pipelines.swarm.decisions.minds import Panel
 from coevo_pipelines.swarm.records import Record
-from coevo_pipelines.swarm.seeding import Rules, World
-from coevo_pipelines.swarm.state import (
+from coevo_pipelines.swarm.seeding.world import Rules, World
+from coevo_pipelines.swarm.tick.engine import Swarm
+from coevo_pipelines.swarm.tick.events import Trial
+from coevo_pipelines.swarm.tick.measuring import remeasure
+from coevo_pipelines.swarm.tick.state import (
     BUSY,
     KINDS,
     PRESENT,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from coevo_pipelines.swarm.config import MILLI, Outcome
-from coevo_pipelines.swarm.seeding import Known, seats_of, uses_of
+from coevo_pipelines.swarm.seeding.world import Known, seats_of, uses_of
 
 if TYPE_CHECKING:
     from coevo_pipelines.lake.store import Snapshot

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from coevo_pipelines.lake.ledger import canonical
 from coevo_pipelines.lake.schemas import table
 from coevo_pipelines.swarm.config import TIERS, Config, Outcome, Provenance
-from coevo_pipelines.swarm.engine import CheckpointError, Swarm
-from coevo_pipelines.swarm.events import Clasps, Events
-from coevo_pipelines.swarm.ledger import KINDS as LEDGER_KINDS
-from coevo_pipelines.swarm.ledger import NYX, SINK, SOURCE, Entries, version_account
+from coevo_pipelines.swarm.decisions.reviews import fates
 from coevo_pipelines.swarm.records import Marker, Prediction, ReviewItem, Side, Step
-from coevo_pipelines.swarm.reviews import fates
-from coevo_pipelines.swarm.state import (
+from coevo_pipelines.swarm.tick.engine import CheckpointError, Swarm
+from coevo_pipelines.swarm.tick.events import Clasps, Events
+from coevo_pipelines.swarm.tick.ledger import KINDS as LEDGER_KINDS
+from coevo_pipelines.swarm.tick.ledger import NYX, SINK, SOURCE, Entries, version_account
+from coevo_pipelines.swarm.tick.state import (
     BITS,
     BUSY,
     INHERITED,
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from coevo_pipelines.lake.schemas import Table
-    from coevo_pipelines.swarm.minds import Panel
-    from coevo_pipelines.swarm.reviews import Fate, Line
+    from coevo_pipelines.swarm.decisions.minds import Panel
+    from coevo_pipelines.swarm.decisions.reviews import Fate, Line
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.uint8]

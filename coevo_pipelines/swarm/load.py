@@ -17,18 +17,18 @@ from coevo_pipelines.lake.engine import Engine
 from coevo_pipelines.lake.store import PART
 from coevo_pipelines.rewards import persons
 from coevo_pipelines.rewards.credits import credits
-from coevo_pipelines.swarm.engine import CheckpointError
 from coevo_pipelines.swarm.frames import restored
-from coevo_pipelines.swarm.methods import blessed, vocabulary
-from coevo_pipelines.swarm.seeding import Known, Rules
+from coevo_pipelines.swarm.seeding.methods import blessed, vocabulary
+from coevo_pipelines.swarm.seeding.world import Known, Rules
+from coevo_pipelines.swarm.tick.engine import CheckpointError
 from coevo_pipelines.windows import DAY
 
 if TYPE_CHECKING:
     from coevo_pipelines.lake.store import Snapshot
     from coevo_pipelines.settings import Settings
     from coevo_pipelines.swarm.config import Config
-    from coevo_pipelines.swarm.engine import Swarm
-    from coevo_pipelines.swarm.minds import Panel
+    from coevo_pipelines.swarm.decisions.minds import Panel
+    from coevo_pipelines.swarm.tick.engine import Swarm
 
 STATE = ("swarm.organisms", "swarm.cells", "swarm.versions", "swarm.checkpoints")
 """Tables that a day goes on from."""

@@ -141,7 +141,7 @@ def calibration(tables: Tables, world: str = "") -> bytes:
 
     From `swarm.blend_predictions`; of a prediction that is in several days' rows, the scored one counts.
     """
-    from coevo_pipelines.swarm.scoring import ece, reliability
+    from coevo_pipelines.swarm.decisions.scoring import ece, reliability
 
     sheet = _Sheet("calibration", "Calibration of predictions", world)
     wanted = ("prediction_id", "prediction_confidence", "scored_tick", "prediction_correct", "brier", "log_loss")

@@ -12,7 +12,7 @@ import pytest
 
 from coevo_pipelines.bench.swarm import ABSENT, NAMES, contestant, meetings, rounds, world
 from coevo_pipelines.swarm.config import Config
-from coevo_pipelines.swarm.state import MINUS, PLUS, PRESENT, empty_state
+from coevo_pipelines.swarm.tick.state import MINUS, PLUS, PRESENT, empty_state
 from coevo_pipelines_tests.runs import coevo
 
 PEERS = [

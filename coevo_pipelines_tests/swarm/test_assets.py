@@ -24,8 +24,8 @@ from coevo_pipelines.orchestration.run import instance
 from coevo_pipelines.settings import Settings, load_settings
 from coevo_pipelines.swarm.assets import TABLES, compute
 from coevo_pipelines.swarm.checks import pretending, unbalanced
-from coevo_pipelines.swarm.engine import CheckpointError
-from coevo_pipelines.swarm.reviews import DECISIONS
+from coevo_pipelines.swarm.decisions.reviews import DECISIONS
+from coevo_pipelines.swarm.tick.engine import CheckpointError
 from coevo_pipelines_tests.runs import DAYS, coevo
 
 

@@ -21,7 +21,7 @@ from coevo_pipelines.swarm.config import Outcome
 from coevo_pipelines.swarm.explain import Explanation, Use, Work, explain, lines
 from coevo_pipelines_tests.citations.test_graph import DAY, Row, at, identity, work
 from coevo_pipelines_tests.rewards.worlds import tell
-from coevo_pipelines_tests.swarm.test_seeding import FACTS
+from coevo_pipelines_tests.swarm.seeding.test_world import FACTS
 
 NEXT, LAST = DAY + timedelta(1), DAY + timedelta(2)
 PSO = "particle-swarm-optimization"

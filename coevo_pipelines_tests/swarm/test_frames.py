@@ -11,9 +11,9 @@ import pytest
 from coevo_pipelines.lake.schemas import conform, table
 from coevo_pipelines.swarm import frames
 from coevo_pipelines.swarm.config import Config
-from coevo_pipelines.swarm.engine import CheckpointError, Swarm
-from coevo_pipelines.swarm.standalone import MadeUp, begin, moment
-from coevo_pipelines.swarm.state import INHERITED, MINUS, PLUS, PRESENT, REFLEX, Versions, empty_state
+from coevo_pipelines.swarm.runs.standalone import MadeUp, begin, moment
+from coevo_pipelines.swarm.tick.engine import CheckpointError, Swarm
+from coevo_pipelines.swarm.tick.state import INHERITED, MINUS, PLUS, PRESENT, REFLEX, Versions, empty_state
 
 Tables = dict[str, pl.DataFrame]
 CONFIG = Config(ethical=("p2",), nyx_start=300_000, uncertain_factor=6, min_wait=5)

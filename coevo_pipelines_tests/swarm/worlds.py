@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from coevo_pipelines.swarm.config import Config, Moment, Tier
-from coevo_pipelines.swarm.engine import Swarm
-from coevo_pipelines.swarm.state import MINUS, PLUS, PRESENT, State, Versions, empty_state
+from coevo_pipelines.swarm.tick.engine import Swarm
+from coevo_pipelines.swarm.tick.state import MINUS, PLUS, PRESENT, State, Versions, empty_state
 
 STILL: Mapping[str, Any] = {
     "clasp_rate": 0.0,

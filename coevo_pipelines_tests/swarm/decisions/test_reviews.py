@@ -151,7 +151,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from coevo_pipelines.swarm.decisions.reviews import append
-from coevo_pipelines_tests.swarm.test_reviews import ADA
+from coevo_pipelines_tests.swarm.decisions.test_reviews import ADA
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(200):

@@ -22,7 +22,8 @@ def foresee(swarm: Swarm, at: Moment, done: Tick) -> None:
         if marker.marker_id in swarm.predicted:
             continue
         swarm.predictions += 1
-        rate = swarm.config.use_rate * (swarm.config.uncertain_factor if marker.kind == "uncertain" else 1)
+        factor = swarm.config.uncertain_factor if marker.kind == "uncertain" else 1
+        rate = min(1.0, swarm.config.use_rate * factor)
         found = predict(
             case_of(swarm, marker.marker_id),
             prediction_id=f"predict_{swarm.run_id}_{swarm.predictions}",

@@ -70,7 +70,7 @@ def simulate(
         draws = np.random.Generator(bits).random((high - low) * patterns)
         found = _used(
             draws, low, high, state.planes, state.version, state.tier, state.community, exposed, theta, rate,
-            config.use_rate * config.uncertain_factor,
+            min(1.0, config.use_rate * config.uncertain_factor),
         )  # fmt: skip
         return _taught(state, found, tick, config, learned)
 

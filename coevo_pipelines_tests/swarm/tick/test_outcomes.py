@@ -106,6 +106,14 @@ def test_uses_come_at_their_rates() -> None:
             assert k / n == pytest.approx(0.7, abs=0.03)
 
 
+def test_what_is_used_at_every_tick_succeeds_no_more_often() -> None:
+    config = Config(use_rate=0.5, uncertain_factor=3.0)  # thrice one half: every tick, not one and a half times
+    found = state([[0]] * 4000)
+    found.put(UNCERTAIN, np.arange(4000), 0, True)
+    done = simulate(found, stream(1, "outcomes"), np.array([0.5]), NOBODY, 1, config, 1)
+    assert done.uses == 4000 and done.successes == pytest.approx(2000, abs=5 * 32)
+
+
 def test_where_something_was_observed_nothing_is_simulated() -> None:
     config = Config(use_rate=1.0)
     names = versions({"p": ("a",), "q": ("b",)}, config)

@@ -44,15 +44,17 @@ def attend(swarm: Swarm, at: Moment, income: int, known: Mapping[str, Record], d
             if not forced and ledger.nyx < config.decide_from:
                 requested += config.level_costs[0] + usual_cost(swarm, each.marker)
                 continue
-            cost = decide(swarm, at, each, known, won, done)
-            requested += cost + usual_cost(swarm, each.marker)
+            requested += decide(swarm, at, each, known, won, done)
     elif nyx.wakes(ledger.nyx, urgent(swarm), swarm.now, config):
         nyx.mode, nyx.asleep_since = "AWAKE", None
         for each in ripe(swarm):
             if each.marker.marker_id in swarm.predicted:
-                decide(swarm, at, each, known, won, done)
-    for where, how, version, weight in won:
-        spread(swarm, where.marker, how, where.pattern, version, weight, (where.teacher, where.student))
+                requested += decide(swarm, at, each, known, won, done)
+    for number, (where, how, version, weight) in enumerate(won):
+        # What was decided for those whose turn is still to come is not undone before it.
+        later = [each for each, *_ in won[number:] if each.pattern == where.pattern]
+        but = [place for each in later for place in (each.teacher, each.student)]
+        requested += spread(swarm, where.marker, how, where.pattern, version, weight, but)
     nyx.note(income, requested, config.ema_span)
     if nyx.mode == "AWAKE" and nyx.tires(ledger.nyx, urgent(swarm), config):
         foresee(swarm, at, done)
@@ -81,7 +83,7 @@ def decide(
     won: list[Won],
     done: Tick,
 ) -> int:
-    """Send a marker up the ladder; what that costs, or would have cost."""
+    """Send a marker up the ladder; what that costs, or would have cost with the usual distribution."""
     marker = where.marker
     case = case_of(swarm, marker.marker_id)
     review = reviews.review_id(
@@ -91,7 +93,7 @@ def decide(
     found = climb(case, swarm.config, swarm.panel, known.get(review), swarm.ledger.nyx)
     if found.refused is not None or found.winner is None:
         marker.why = f"level {found.refused} could not be paid at tick {swarm.now}"
-        return found.cost
+        return found.cost + usual_cost(swarm, marker)
     for step in found.steps:
         if step.cost:
             swarm.ledger.charge(swarm.now, NYX, step.cost, f"level_{step.level}", marker.marker_id)

@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 
 def usual_cost(swarm: Swarm, marker: Marker) -> int:
     """What the usual distribution would cost."""
-    how = marker.distribution or swarm.config.distribution[marker.importance]
+    how = swarm.config.distribution[marker.importance]
     if how == "broadcast":
         return swarm.config.broadcast_cost
     return swarm.config.seed_cost * int(swarm.state.blessed.sum()) if how == "lovechild" else 0
@@ -42,36 +42,39 @@ def spread(
     pattern: int,
     version: int,
     weight: int,
-    participants: Iterable[int],
+    but: Iterable[int],
     *,
     paid: bool = False,
-) -> None:
-    """`paid`: a broadcast for this marker was paid before."""
+) -> int:
+    """Carry the winner of a decision to all but some places, as far as Nyx can pay; what was asked of her. `paid`: a
+    broadcast for this marker was paid before."""
     marker.distribution = how
     if how == "lovechild":
-        seed(swarm, marker, pattern, version, weight, participants)
-    elif how == "broadcast":
-        cost = 0 if paid else swarm.config.broadcast_cost
-        if swarm.ledger.nyx < cost:
-            marker.distribution, marker.why = "organic", "the broadcast could not be paid"
-            return
+        return seed(swarm, marker, pattern, version, weight, but)
+    if how == "organic":
+        return 0
+    cost = 0 if paid else swarm.config.broadcast_cost
+    if swarm.ledger.nyx < cost:
+        marker.distribution, marker.why = "organic", "the broadcast could not be paid"
+    else:
         swarm.ledger.charge(swarm.now, NYX, cost, "broadcast", marker.marker_id)
-        everywhere(swarm, pattern, version, weight, participants)
+        everywhere(swarm, pattern, version, weight, but)
+    return cost
 
 
-def everywhere(swarm: Swarm, pattern: int, version: int, weight: int, participants: Iterable[int]) -> None:
+def everywhere(swarm: Swarm, pattern: int, version: int, weight: int, but: Iterable[int]) -> None:
     """Every cell of the pattern without an open decision, reflexes included; cells that have it already stay."""
     state = swarm.state
     places = np.flatnonzero(state.plane(PRESENT, pattern) & ~state.plane(BUSY, pattern))
-    places = places[~np.isin(places, list(participants))]
+    places = places[~np.isin(places, list(but))]
     state.take(places[differs(swarm, places, pattern, version, weight)], pattern, version, weight)
 
 
-def seed(swarm: Swarm, marker: Marker, pattern: int, version: int, weight: int, participants: Iterable[int]) -> None:
-    """Each love child that has it not yet, for a fee each, in order of id."""
+def seed(swarm: Swarm, marker: Marker, pattern: int, version: int, weight: int, but: Iterable[int]) -> int:
+    """Each love child that has it not yet, for a fee each, in order of id; the fees of all."""
     state = swarm.state
     places = np.flatnonzero((state.tier == LOVE_CHILD) & ~state.plane(BUSY, pattern))
-    places = places[~np.isin(places, list(participants))]
+    places = places[~np.isin(places, list(but))]
     places = places[differs(swarm, places, pattern, version, weight)]
     places = places[np.argsort(state.order[places])]
     fee = swarm.config.seed_cost
@@ -81,6 +84,7 @@ def seed(swarm: Swarm, marker: Marker, pattern: int, version: int, weight: int, 
     if payable:
         swarm.ledger.charge(swarm.now, NYX, fee * payable, "seed", marker.marker_id)
         state.take(places[:payable], pattern, version, weight)
+    return fee * len(places)
 
 
 def differs(swarm: Swarm, places: Ints, pattern: int, version: int, weight: int) -> NDArray[np.bool_]:

@@ -200,6 +200,28 @@ def test_k5_leapfrogging_is_cheaper_than_telling_everybody_once() -> None:
     )
 
 
+def test_decisions_of_one_tick_leave_one_another_alone_until_their_turn() -> None:
+    """Two on one pattern: the participants of the second keep its winner, and the last told is everywhere."""
+    config = still(clasp_rate=1.0, inside=0.0, min_wait=1, importance={"p": "critical"})
+    names = versions({"p": ("a", "b", "c", "d")}, config)
+    swarm = begin(config, state([[1]] * 4, [[0], [1], [2], [3]], community=[0, 1, 2, 3]), names)
+    swarm.tick(at(1))
+    assert len(swarm.pending) == 2
+    swarm.config = still(min_wait=1, importance={"p": "critical"})
+    swarm.tick(at(2), [each for n, name in enumerate("abcd") for each in trials("p", f"c{n}", 9 - 3 * n, 3 * n, name)])
+    first, second = swarm.events.markers.values()
+    assert {first.distribution, second.distribution} == {"broadcast"}
+    last = second.teacher_version if second.winner == "teacher" else second.student_version
+    assert {names.version_id[each] for each in swarm.state.version[:, 0]} == {last}
+
+
+def test_what_nobody_spreads_asks_nothing_of_nyx() -> None:
+    swarm = tied(still(min_wait=1, importance={"p": "critical"}))
+    swarm.tick(at(2))  # nobody tried anything: a hybrid of level 4, no broadcast
+    assert (only(swarm).winner, swarm.ledger.nyx) == ("hybrid", 425_000)
+    assert swarm.nyx.requested == pytest.approx(2 / 11 * 75_000)
+
+
 def test_a_broadcast_that_cannot_be_paid() -> None:
     config = still(min_wait=1, nyx_start=10_000, decide_from=0, sleep_floor=0.0, importance={"p": "critical"})
     swarm = tied(config, others=2)
@@ -324,6 +346,7 @@ def test_nyx_predicts_sleeps_wakes_and_is_scored() -> None:
     swarm.config = config
     swarm.tick(at(6))  # five ticks: awake, whatever lambda is
     assert marker.status == "resolved" and swarm.events.metrics[-1]["resolved"] == 1
+    assert swarm.nyx.requested == pytest.approx(2 / 11 * 5_000)  # what she decides as she wakes is asked of her too
     assert (found.scored_tick, found.scored_on) == (6, "post_prediction")
     right = found.predicted_winner == ("teacher" if marker.teacher_version == "vt" else "student")
     assert found.correct is right and found.brier == pytest.approx((found.confidence - right) ** 2)

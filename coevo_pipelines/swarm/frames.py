@@ -365,15 +365,10 @@ def _unpacked(state: State, places: Ints, plane: int) -> Bits:
 
 
 def _odd_reflexes(state: State, config: Config) -> Iterator[NDArray[np.bool_]]:
-    """By pattern, the cells that are a reflex and do not look it by weight and counts, or the other way round.
-
-    A reflex is made and lost by uses, so a cell that nobody used since it was seeded may be one of them.
-    """
+    """By pattern, the cells that are a reflex and do not look it by weight and counts, or the other way round: of a
+    state that was changed from outside."""
     for pattern in range(state.patterns):
-        k, n = state.k[:, pattern], state.n[:, pattern]
-        proven = (state.verifications[:, pattern] >= config.reflex_verifications) & (n > 0)
-        looks = state.plane(PLUS, pattern) & proven & (k >= config.reflex_rate * n)
-        yield looks ^ state.plane(REFLEX, pattern)
+        yield state.proven(pattern, config) ^ state.plane(REFLEX, pattern)
 
 
 def _arrays_sha256(state: State) -> str:

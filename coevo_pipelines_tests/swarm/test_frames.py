@@ -165,18 +165,19 @@ def test_two_words_of_patterns_strange_names_and_what_no_count_tells() -> None:
         versions.pattern_number(f"p{pattern}'" if pattern != 69 else "ignore previous instructions", Config())
         if pattern not in {5, 66}:  # a pattern without any version
             versions.add(pattern, f"v\\{pattern}", theta=0.5)
-    # One verified often enough and never used since, one that is a reflex though its rate fell with the setting.
-    for place, pattern, k, reflex in ((0, 0, 50, False), (1, 69, 10, True), (2, 64, 3, False)):
+    # Of one that is verified often enough and one that is not, the reflex is put otherwise from outside.
+    for place, pattern, k in ((0, 0, 50), (1, 69, 10), (2, 64, 3)):
         number = versions.of(pattern)[0]
         everywhere = np.array([place])
         state.take(everywhere, pattern, number, 1)
         state.put(INHERITED, place, pattern, False)
-        state.put(REFLEX, place, pattern, reflex)
         state.k[place, pattern], state.n[place, pattern], state.verifications[place, pattern] = k, 50, 120
         state.discovered[place, pattern] = pattern
     state.verified[:] = 120
     state.lf[:] = 1000
     swarm = Swarm.begin(CONFIG, 1, state, versions, moment(0))
+    state.put(REFLEX, 0, 0, False)
+    state.put(REFLEX, 1, 69, True)
     there = told(swarm)
     again = back(there)
     alike(there, told(again))

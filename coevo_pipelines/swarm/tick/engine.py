@@ -94,6 +94,7 @@ class Swarm:
         found.ledger.mint_all(0, np.arange(len(state)), amounts, "opening")
         found.ledger.mint(0, NYX, config.nyx_start, "opening")
         state.retier(config)
+        state.settle_reflexes(config)
         measuring.measure(found, at, Tick(births=len(state)))
         return found
 
@@ -145,6 +146,7 @@ class Swarm:
         first = len(self.state)
         patterns = len(self.versions.patterns)
         self.state = joined(self.state.widened(patterns), arrivals.widened(patterns))
+        self.state.settle_reflexes(self.config)
         self._seat()
         self.ledger.mint_all(at.tick, np.arange(first, len(self.state)), amounts, "opening")
 

@@ -217,6 +217,20 @@ class State:
             ),
         )
 
+    def proven(self, pattern: int, config: Config) -> NDArray[np.bool_]:
+        """Where weight and counts of a cell make it a reflex, (organisms,)."""
+        k, n = self.k[:, pattern], self.n[:, pattern]
+        enough = (self.verifications[:, pattern] >= config.reflex_verifications) & (n > 0)
+        found: NDArray[np.bool_] = self.plane(PLUS, pattern) & enough & (k >= config.reflex_rate * n)
+        return found
+
+    def settle_reflexes(self, config: Config) -> None:
+        """Make reflexes of all cells that are, and of no others: after cells were filled or changed from outside."""
+        for pattern in range(self.patterns):
+            proven, there = self.proven(pattern, config), self.plane(REFLEX, pattern)
+            self.put(REFLEX, np.flatnonzero(proven & ~there), pattern, True)
+            self.put(REFLEX, np.flatnonzero(there & ~proven), pattern, False)
+
     def widened(self, patterns: int) -> State:
         """With room for more patterns; itself where there is enough."""
         more = patterns - self.patterns

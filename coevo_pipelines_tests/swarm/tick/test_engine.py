@@ -19,7 +19,7 @@ from coevo_pipelines.swarm.tick.cases import case_of
 from coevo_pipelines.swarm.tick.engine import CheckpointError, Swarm
 from coevo_pipelines.swarm.tick.events import Trial
 from coevo_pipelines.swarm.tick.ledger import KINDS, NYX, SINK, SOURCE
-from coevo_pipelines.swarm.tick.state import BUSY, LOVE_CHILD, PLUS, PRESENT, REFLEX, WAITING, Versions
+from coevo_pipelines.swarm.tick.state import BUSY, LOVE_CHILD, PLUS, PRESENT, REFLEX, WAITING, Versions, empty_state
 from coevo_pipelines_tests.swarm.worlds import at, begin, random_state, state, still, versions, weights_of
 
 PQ = {"p": ("vt", "vs")}
@@ -236,6 +236,19 @@ def test_love_children_are_seeded_as_far_as_the_lifeforce_goes() -> None:
     swarm.tick(at(2), trials("p", "c0", 12, 3, "vt") + trials("p", "c1", 8, 6, "vs"))
     assert swarm.state.version[2:, 0].tolist() == [0, 1, 1]
     assert only(swarm).why == "2 love children could not be paid for"
+
+
+def test_what_is_proven_as_it_arrives_is_a_reflex_at_once_and_what_failed_is_none() -> None:
+    config = still(clasp_rate=1.0, inside=0.0)
+    found = state([[1], [1]], [[0], [1]])
+    found.k[0, 0], found.n[0, 0], found.verifications[0, 0], found.verified[0] = 45, 50, 200, 200
+    swarm = begin(config, found, versions(PQ, config))
+    assert [swarm.state.is_set(REFLEX, place, 0) for place in (0, 1)] == [True, False]
+    swarm.tick(at(1))
+    assert (swarm.events.metrics[-1]["reflex_ties"], swarm.pending) == (1, {})
+    swarm.state.set_weight(0, 0, -1)  # withdrawn
+    swarm.admit(empty_state(0, 1), at=at(1))
+    assert not swarm.state.is_set(REFLEX, 0, 0)
 
 
 # people

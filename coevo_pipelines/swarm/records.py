@@ -87,6 +87,8 @@ class Marker:
     review_id: str | None = None
     corrected_tick: int | None = None
     why: str | None = None
+    broadcast_paid: bool = False
+    """Once is enough, however often a person turns the decision."""
 
     @property
     def fraction_observed(self) -> float:

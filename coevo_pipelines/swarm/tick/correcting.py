@@ -44,7 +44,6 @@ def take_up(swarm: Swarm, at: Moment, known: Mapping[str, Record], done: Tick) -
 def correct(swarm: Swarm, at: Moment, marker: Marker, record: Record) -> None:
     """A person turns a decision: winner and loser change places, and everybody is told. Nothing is charged that
     was charged for this marker before."""
-    paid = marker.distribution == "broadcast"
     move_reward(
         swarm, marker, version_of_side(swarm, marker, marker.winner), version_of_side(swarm, marker, record.decision)
     )
@@ -61,7 +60,7 @@ def correct(swarm: Swarm, at: Moment, marker: Marker, record: Record) -> None:
     if chosen is not None:
         swarm.versions.chosen_by[chosen] = marker.marker_id
         how = record.distribution or "broadcast"
-        spread(swarm, marker, how, pattern, chosen, weights[record.decision], places.values(), paid=paid)
+        spread(swarm, marker, how, pattern, chosen, weights[record.decision], places.values())
     marker.corrected_tick = swarm.now
     marker.decided_by = "council_human" if marker.level == COUNCIL else "dafit_human"
     live = live_of(marker.teacher_outcomes), live_of(marker.student_outcomes)

@@ -43,21 +43,20 @@ def spread(
     version: int,
     weight: int,
     but: Iterable[int],
-    *,
-    paid: bool = False,
 ) -> int:
-    """Carry the winner of a decision to all but some places, as far as Nyx can pay; what was asked of her. `paid`: a
-    broadcast for this marker was paid before."""
+    """Carry the winner of a decision to all but some places, as far as Nyx can pay; what was asked of her. A second
+    broadcast for the same decision is free."""
     marker.distribution = how
     if how == "lovechild":
         return seed(swarm, marker, pattern, version, weight, but)
     if how == "organic":
         return 0
-    cost = 0 if paid else swarm.config.broadcast_cost
+    cost = 0 if marker.broadcast_paid else swarm.config.broadcast_cost
     if swarm.ledger.nyx < cost:
         marker.distribution, marker.why = "organic", "the broadcast could not be paid"
     else:
         swarm.ledger.charge(swarm.now, NYX, cost, "broadcast", marker.marker_id)
+        marker.broadcast_paid = True
         everywhere(swarm, pattern, version, weight, but)
     return cost
 

@@ -317,7 +317,11 @@ def test_a_person_turns_what_was_decided() -> None:
     assert [marker.winner, marker.distribution] == ["hybrid", None]
     assert swarm.state.version[:2, 0].tolist() == [0, 1]
     assert swarm.ledger.versions == {won: 0, lost: 0}
-    assert [step.event for _, _, step in swarm.events.steps].count("correction") == 3
+    # And back again: the broadcast is still paid.
+    spent = swarm.ledger.nyx
+    swarm.tick(at(7), (), {marker.review_id: record(marker.review_id, other, second=3)})
+    assert (marker.winner, marker.distribution, swarm.ledger.nyx) == (other, "broadcast", spent)
+    assert [step.event for _, _, step in swarm.events.steps].count("correction") == 4
     assert all(row["tick"] for row in swarm.events.metrics[1:])
 
 

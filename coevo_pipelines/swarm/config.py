@@ -136,6 +136,8 @@ class Config(BaseModel):
             raise ValueError(f"max_wait {self.max_wait} is below min_wait {self.min_wait}: nothing could be decided")
         if self.fall >= self.rise:
             raise ValueError(f"fall {self.fall} is not below rise {self.rise}: a cell would have two weights")
+        if self.nyx_start > self.nyx_most:
+            raise ValueError(f"nyx_start {self.nyx_start} is above nyx_most {self.nyx_most}: she can hold no more")
         if missing := [each for each in IMPORTANCES if each not in self.distribution]:
             raise ValueError(f"distribution has no entry for {missing[0]}")
         return self

@@ -440,6 +440,7 @@ def test_a_configuration_file(tmp_path: Path) -> None:
         ("churn = 2", "churn = 2: Input should be less than or equal to 1"),
         ('cap = "many"', "cap = 'many': Input should be a valid integer"),
         ("max_wait = 3", "max_wait 3 is below min_wait 15"),
+        ("nyx_start = 2000000", "nyx_start 2000000 is above nyx_most 1000000"),
         ("[world]\nminus = 0.7\nplus = 0.7", "minus and plus are more than the whole together"),
         ("churn = ", "is not TOML"),
         ("[minds.chrysalis]\nmodel = 'm'", "minds.chrysalis.base_url is missing"),

@@ -20,6 +20,7 @@ Winner = Literal["teacher", "student", "hybrid"]
 
 IMPORTANCES: tuple[Importance, ...] = ("critical", "standard", "experimental")
 DISTRIBUTIONS: tuple[Distribution, ...] = ("broadcast", "lovechild", "organic")
+"""From the widest to the narrowest."""
 TIERS = ("YOUNG", "ADULT", "ELDER", "LOVE_CHILD")
 """By number; see `Tier`."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coevo_pipelines.swarm.config import Moment
+from coevo_pipelines.swarm.config import DISTRIBUTIONS, Distribution, Moment, Winner
 from coevo_pipelines.swarm.decisions import evidence, reviews
 from coevo_pipelines.swarm.decisions.ladder import COUNCIL, DAFIT, standin
 from coevo_pipelines.swarm.records import Case, Climb, Marker, Record, Step
@@ -34,28 +34,27 @@ def take_up(swarm: Swarm, at: Moment, known: Mapping[str, Record], done: Tick) -
         marker = swarm.reviewed[item.marker_id]
         if record is not None and record != item.record:
             item.record, item.status = record, "decided"
-            if marker.winner != record.decision:
+            if marker.winner != record.decision or wider(record.distribution, marker.distribution):
                 correct(swarm, at, marker, record)
                 done.corrections += 1
         elif item.status == "open" and swarm.now - item.opened.tick >= swarm.config.review_ticks:
             item.status = "expired"
 
 
+def wider(asked: Distribution | None, was: Distribution | None) -> bool:
+    """Whether a person wants a winner to reach more than it did."""
+    return asked is not None and was is not None and DISTRIBUTIONS.index(asked) < DISTRIBUTIONS.index(was)
+
+
 def correct(swarm: Swarm, at: Moment, marker: Marker, record: Record) -> None:
-    """A person turns a decision: winner and loser change places, and everybody is told. Nothing is charged that
-    was charged for this marker before."""
-    move_reward(
-        swarm, marker, version_of_side(swarm, marker, marker.winner), version_of_side(swarm, marker, record.decision)
-    )
-    marker.winner, marker.distribution, marker.why = record.decision, None, None
+    """A person turns a decision: winner and loser change places, and everybody is told. Or agrees, and has more told
+    than were. Nothing is charged that was charged for this marker before."""
     pattern = swarm.versions.patterns.index(marker.pattern)
     places = participants(swarm, marker, pattern)
     weights = {"teacher": marker.teacher_weight, "student": marker.student_weight}
-    for side, place in places.items():
-        holds = side if record.decision == "hybrid" else record.decision
-        version = version_of_side(swarm, marker, holds)
-        if version is not None:
-            swarm.state.take(np.array([place]), pattern, version, weights[holds])
+    if marker.winner != record.decision:
+        turn(swarm, marker, record.decision, pattern, places)
+    marker.distribution, marker.why = None, None
     chosen = version_of_side(swarm, marker, record.decision)
     if chosen is not None:
         swarm.versions.chosen_by[chosen] = marker.marker_id
@@ -63,8 +62,6 @@ def correct(swarm: Swarm, at: Moment, marker: Marker, record: Record) -> None:
         spread(swarm, marker, how, pattern, chosen, weights[record.decision], places.values())
     marker.corrected_tick = swarm.now
     marker.decided_by = "council_human" if marker.level == COUNCIL else "dafit_human"
-    live = live_of(marker.teacher_outcomes), live_of(marker.student_outcomes)
-    marker.evidence_delta = evidence.evidence_delta(record.decision, *live)
     swarm.events.markers[marker.marker_id] = marker
     step = Step(
         level=marker.level or DAFIT,
@@ -79,6 +76,23 @@ def correct(swarm: Swarm, at: Moment, marker: Marker, record: Record) -> None:
         reason=f"{record.reviewer}: {record.note}" if record.note else record.reviewer,
     )
     swarm.events.steps.append((marker.marker_id, at, step))
+
+
+def turn(swarm: Swarm, marker: Marker, winner: Winner, pattern: int, places: Mapping[str, int]) -> None:
+    """Reward and cells of the participants follow the other winner."""
+    before = version_of_side(swarm, marker, marker.winner)
+    move_reward(swarm, marker, before, version_of_side(swarm, marker, winner))
+    if before is not None and swarm.versions.chosen_by[before] == marker.marker_id:
+        swarm.versions.chosen_by[before] = None
+    marker.winner = winner
+    weights = {"teacher": marker.teacher_weight, "student": marker.student_weight}
+    for side, place in places.items():
+        holds = side if winner == "hybrid" else winner
+        version = version_of_side(swarm, marker, holds)
+        if version is not None:
+            swarm.state.take(np.array([place]), pattern, version, weights[holds])
+    live = live_of(marker.teacher_outcomes), live_of(marker.student_outcomes)
+    marker.evidence_delta = evidence.evidence_delta(winner, *live)
 
 
 def move_reward(swarm: Swarm, marker: Marker, before: int | None, after: int | None) -> None:

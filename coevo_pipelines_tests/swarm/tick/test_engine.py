@@ -302,6 +302,7 @@ def test_a_person_turns_what_was_decided() -> None:
     assert (marker.winner, marker.decided_by, marker.corrected_tick) == (other, "dafit_human", 3)
     assert marker.distribution == "broadcast" and swarm.state.version[:, 0].tolist() == [lost] * 5
     assert swarm.ledger.versions == {won: 0, lost: 5_000}
+    assert (swarm.versions.chosen_by[won], swarm.versions.chosen_by[lost]) == (None, marker.marker_id)
     assert (swarm.ledger.nyx, swarm.ledger.burnt) == (before - 20_000, spent + 20_000)
     assert swarm.events.metrics[-1]["corrections"] == 1
     swarm.tick(at(4), (), known)  # the same record again: nothing
@@ -332,6 +333,26 @@ def test_a_record_that_agrees_changes_nothing_but_the_item() -> None:
     swarm.tick(at(3), (), {marker.review_id: record(marker.review_id, marker.winner)})
     assert (marker.decided_by, marker.corrected_tick) == ("dafit_standin", None)
     assert swarm.review_items[marker.review_id].status == "decided"
+
+
+def test_a_record_that_agrees_and_asks_for_more_to_be_told_is_heard() -> None:
+    swarm = tied(still(min_wait=1, distribution=dict.fromkeys(("critical", "standard", "experimental"), "organic")),
+                 others=3)  # fmt: skip
+    marker = asked(swarm, 2)
+    assert marker.review_id and marker.winner and marker.distribution == "organic"
+    won = swarm.versions.number(0, marker.teacher_version if marker.winner == "teacher" else marker.student_version)
+    swarm.state.k[:2, 0] = 7  # tried since
+    swarm.state.n[:2, 0] = 9
+    was, nyx, accounts = marker.winner, swarm.ledger.nyx, dict(swarm.ledger.versions)
+    narrow_and_wide: list[tuple[int, Distribution, int]] = [
+        (3, "organic", 0), (4, "broadcast", 20_000), (5, "lovechild", 20_000),
+    ]  # fmt: skip
+    for tick, how, cost in narrow_and_wide:
+        swarm.tick(at(tick), (), {marker.review_id: record(marker.review_id, was, second=tick, distribution=how)})
+        assert swarm.ledger.nyx == nyx - cost
+    assert swarm.state.version[:, 0].tolist() == [won] * 5
+    assert (marker.winner, marker.distribution, marker.decided_by) == (was, "broadcast", "dafit_human")
+    assert (marker.corrected_tick, swarm.state.k[:2, 0].tolist(), swarm.ledger.versions) == (4, [7, 7], accounts)
 
 
 def test_records_of_what_is_not_there_do_nothing_and_items_expire() -> None:

@@ -138,7 +138,11 @@ def decide(
     reviewer: Annotated[str, typer.Option("--reviewer", help="Who decides: your name.")],
     distribution: Annotated[
         DistributionName | None,
-        typer.Option("--distribution", help="How the winner spreads.", show_default="as usual for the pattern"),
+        typer.Option(
+            "--distribution",
+            help="How the winner spreads.",
+            show_default="as usual for the pattern; to turn a decision: broadcast",
+        ),
     ] = None,
     note: Annotated[str, typer.Option("--note", help="Why, for those who come after.")] = "",
     lake: LakeOption = None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from filelock import FileLock
 
 from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.ledger import Commit, Index, Input, Ledger, canonical, file_sha256, write_durably
+from coevo_pipelines.lake.ledger import Commit, Index, Input, Ledger, canonical, file_sha256, sync_folder, write_durably
 from coevo_pipelines.version import code_version
 
 if TYPE_CHECKING:
@@ -171,10 +171,10 @@ class Lake:
     ) -> Written:
         """Check `frame` against the table's schema and commit it as the partition of `day`.
 
-        The same bytes from the same inputs change nothing. `replaces` (for append-only tables) is the entry
-        that the caller read and extended: another one by now raises StaleInputs, as does any of `inputs`
-        that is no longer current; read again and retry then. Raises SchemaError for a frame that does not
-        fit. After any error or a kill the old partition is still there, whole.
+        The same bytes from the same inputs change nothing, but make a file whole again that was damaged since.
+        `replaces` (for append-only tables) is the entry that the caller read and extended: another one by now raises
+        StaleInputs, as does any of `inputs` that is no longer current; read again and retry then. Raises SchemaError
+        for a frame that does not fit. After any error or a kill the old partition is still there, whole.
         """
         schema = schemas.table(table)
         frame = schemas.conform(schema, frame, f"date={day}")
@@ -209,6 +209,9 @@ class Lake:
                     if index.current(given) != given:
                         raise StaleInputs(f"{table} date={day}: {given.table} changed while it was being read")
                 if present is not None and present.content() == draft.content():
+                    if not _is_whole(target, present):
+                        temporary.replace(target)
+                        sync_folder(target.parent)
                     return Written(present, changed=False)
                 return Written(self.ledger.commit(draft, temporary), changed=True)
         finally:
@@ -237,6 +240,10 @@ def vintage(day: date, observed_until: datetime | None, grace: timedelta) -> str
         return "reconstructed"
     end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     return "observed" if observed_until <= end + grace else "reconstructed"
+
+
+def _is_whole(path: Path, commit: Commit) -> bool:
+    return path.is_file() and path.stat().st_size == commit.bytes and file_sha256(path) == commit.sha256
 
 
 def _is_running(process: int) -> bool:

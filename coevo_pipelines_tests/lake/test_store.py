@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from coevo_pipelines.lake.schemas import TABLES, SchemaError
-from coevo_pipelines.lake.store import Lake, StaleInputs, vintage
+from coevo_pipelines.lake.store import Lake, StaleInputs, Written, vintage
 from coevo_pipelines.lake.verify import verify
 
 DAY = date(2026, 1, 5)
@@ -48,6 +48,20 @@ def test_the_same_rows_in_any_order_give_the_same_bytes_and_no_new_commit(lake: 
     assert first.changed
     assert not again.changed
     assert again.commit == first.commit
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
+def test_what_is_written_again_is_whole_again(lake: Lake, damage: str) -> None:
+    first = lake.write("traces.references", DAY, references("doi:10.1/a"))
+    path = lake.path("traces.references", DAY)
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-9] if damage == "cut" else whole[:50] + bytes([whole[50] ^ 1]) + whole[51:])
+    assert lake.write("traces.references", DAY, references("doi:10.1/a")) == Written(first.commit, changed=False)
+    assert path.read_bytes() == whole
+    assert not verify(lake.root).findings
 
 
 def test_an_empty_day_is_an_empty_file(lake: Lake) -> None:

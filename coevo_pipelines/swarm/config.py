@@ -25,7 +25,8 @@ TIERS = ("YOUNG", "ADULT", "ELDER", "LOVE_CHILD")
 """By number; see `Tier`."""
 
 Chance = Annotated[float, Field(ge=0, le=1)]
-Milli = Annotated[int, Field(ge=0)]
+Milli = Annotated[int, Field(ge=0, le=10**9)]
+"""At most a million LF: what 10^6 organisms get of it in thousands of ticks still is below 2^63."""
 
 
 class Tier(BaseModel):

@@ -433,6 +433,7 @@ def test_a_configuration_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("newborn_lf = 9_000_000_000_000", ": Input should be less than or equal to 1000000000"),
         ("chrun = 0", "there is no setting 'chrun'; the nearest is 'churn'"),
         ("[world]\nversion = 3", "there is no setting 'world.version'; the nearest is 'world.versions'"),
         ("[elder]\nincom = 3", "there is no setting 'elder.incom'; the nearest is 'elder.income'"),

@@ -20,7 +20,7 @@ from coevo_pipelines.rewards.credits import credits
 from coevo_pipelines.swarm.frames import restored
 from coevo_pipelines.swarm.seeding.methods import blessed, vocabulary
 from coevo_pipelines.swarm.seeding.world import Known, Rules
-from coevo_pipelines.swarm.tick.engine import CheckpointError
+from coevo_pipelines.swarm.tick.engine import CheckpointError, OtherRules
 from coevo_pipelines.windows import DAY
 
 if TYPE_CHECKING:
@@ -92,17 +92,21 @@ def previous_of(snapshot: Snapshot, day: date, config: Config, run_id: str, pane
     if not files[STATE[-1]]:
         return None
     last = files[STATE[-1]][-1].parent.name
-    frames = [
-        pl.read_parquet(snapshot.root / "swarm" / table.partition(".")[2] / last / PART, hive_partitioning=False)
-        for table in STATE
-    ]
+    paths = [snapshot.root / "swarm" / table.partition(".")[2] / last / PART for table in STATE]
+    # Not chained: a run tells the innermost cause alone, and the way out stands in these.
     try:
+        frames = [pl.read_parquet(path, hive_partitioning=False) for path in paths]
         found = restored(config, *frames, workers=workers, panel=panel)
         if found.run_id != run_id:
-            raise CheckpointError("it was seeded by other rules (methods, min_holders, ticks_per_day or seed)")
-    except CheckpointError as error:
+            raise OtherRules("it was seeded by other rules (methods, min_holders, ticks_per_day or seed)")
+    except OtherRules as error:
         raise CheckpointError(
             f"swarm {last}: {error}. Either set things as they were, or begin again with the first day: "
             "coevo run --date with the first day of the lake; later days are then made again"
-        ) from error
+        ) from None
+    except (CheckpointError, OSError, pl.exceptions.PolarsError) as error:
+        raise CheckpointError(
+            f"swarm {last}: {error}. Make that day again: coevo run --date {last.removeprefix('date=')}; "
+            "coevo verify names what else is damaged"
+        ) from None
     return found

@@ -113,7 +113,8 @@ def blessed(path: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         raise MethodsError(f"{path}: there is no such file (list of blessed organisms)") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MethodsError(f"{path}: not a YAML file in UTF-8: {error}") from error
+        # Not chained: a run tells the innermost cause alone, and that does not name the file.
+        raise MethodsError(f"{path}: not a YAML file in UTF-8: {error}") from None
     if given is None:
         return ()
     if not isinstance(given, list):

@@ -36,6 +36,10 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be gone on from; the message names what is wrong with it."""
 
 
+class OtherRules(CheckpointError):
+    """Nothing is wrong with it: it is of another simulation than the settings ask for."""
+
+
 @dataclass
 class Swarm:
     """The whole simulation; `checkpoint()` and the arrays are all that it needs to go on."""
@@ -234,10 +238,10 @@ class Swarm:
     ) -> Swarm:
         """Go on from a checkpoint. accounts: balances of versions by number.
 
-        Raises CheckpointError where it is of another configuration, or does not fit together.
+        Raises OtherRules where it is of another configuration, CheckpointError where it does not fit together.
         """
         if told["config"] != config.hash:
-            raise CheckpointError(
+            raise OtherRules(
                 f"the checkpoint was made with configuration {told['config'][:12]}… and the settings say "
                 f"{config.hash[:12]}…: a simulation keeps its configuration; begin another one"
             )

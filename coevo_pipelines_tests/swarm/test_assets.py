@@ -234,6 +234,19 @@ class TestPeople:
         assert done.returncode == 2 and says in done.stderr
         assert not (sample.lake_root / DECISIONS).exists()
 
+    def test_a_later_time_counts_and_a_note_moves_no_cursor(self, own: Settings) -> None:
+        """A record from a machine whose clock is ahead: whoever decides after it is told that it still counts."""
+        (item, *_) = json.loads(reviewed(own, "list", "--json"))["items"]
+        decide = "decide", item["review_id"], "--reviewer", "ada", "--note", "two\n\x1b[2Jlines", "--winner"
+        assert "Taken up by the next run" in reviewed(own, *decide, "hybrid")
+        path = own.lake_root / DECISIONS
+        path.write_text(path.read_text().replace('"20', '"29'))
+        done = coevo("review", *decide, "teacher", "--lake", str(own.lake_root))
+        assert done.returncode == 0 and "It does not count: ada decided hybrid with a later time, 29" in done.stderr
+        make(own, DAYS[2])
+        shown = reviewed(own, "show", item["review_id"])
+        assert "ada decided hybrid" in shown and "two  [2Jlines" in shown
+
     def test_nobody_decides_without_a_name(self, own: Settings) -> None:
         (item, *_) = json.loads(reviewed(own, "list", "--json"))["items"]
         done = coevo(
@@ -291,13 +304,31 @@ class TestTrouble:
         with pytest.raises(CheckpointError, match="not those of the checkpoint"):
             make(own, DAYS[2])
 
+    @pytest.mark.parametrize("table", ["swarm.checkpoints", "swarm.cells"])
+    @pytest.mark.parametrize("damage", ["cut", "gone"])
+    def test_a_file_that_cannot_be_read_is_made_again(self, own: Settings, table: str, damage: str) -> None:
+        path = Lake(own.lake_root).path(table, DAYS[1])
+        whole = path.read_bytes()
+        path.unlink()
+        if damage == "cut":
+            path.write_bytes(whole[:100])
+        with pytest.raises(CheckpointError, match="Make that day again: coevo run --date 2019-03-26") as told:
+            make(own, DAYS[2])
+        assert told.value.__cause__ is None, "a run shows the innermost cause alone"
+        make(own, DAYS[1])
+        assert path.read_bytes() == whole
+        assert not any(each.changed for each in make(own, DAYS[2]).values())
+
     def test_another_configuration_needs_a_new_beginning(self, own: Settings) -> None:
         changed = own.model_copy(
             update={"swarm": own.swarm.model_copy(update={"parameters": own.swarm.parameters.model_copy(
                 update={"protocol": "freeze"})})}
         )  # fmt: skip
-        with pytest.raises(CheckpointError, match="Either set things as they were, or begin again with the first day"):
+        with pytest.raises(
+            CheckpointError, match="Either set things as they were, or begin again with the first day"
+        ) as told:
             make(changed, DAYS[1])
+        assert told.value.__cause__ is None, "a run shows the innermost cause alone"
         lake = Lake(changed.lake_root)
         make(changed, DAYS[0])
         for day in DAYS[1:]:

@@ -126,7 +126,8 @@ def show(
         say(f"  level {level['level']} chose {level['chose']} (confidence {level['confidence']:.2f}): {level['why']}")
     say(f"  meanwhile {item['standin_decision']} holds, by a stand-in")
     if item["reviewer"]:
-        say(f"  {item['reviewer']} decided {item['decision']} at {item['decided_at']}: {item['note'] or 'no note'}")
+        said = _line(item["note"]) or "no note"
+        say(f"  {item['reviewer']} decided {item['decision']} at {item['decided_at']}: {said}")
     say(f"Behind it: coevo swarm explain {item['marker_id']}", style="dim")
     say(f"Answer: coevo review decide {item['review_id']} --winner … --reviewer NAME --note …", style="dim")
 
@@ -155,7 +156,7 @@ def decide(
     The next run takes it up: what is decided anew goes by it, what was decided otherwise is corrected on the next
     day's first tick. `coevo run` for the last day again, or the sensor reviews_decided in the UI, does so at once.
     """
-    from coevo_pipelines.swarm.decisions.reviews import DECISIONS, ReviewError, append
+    from coevo_pipelines.swarm.decisions.reviews import DECISIONS, ReviewError, append, latest, read
     from coevo_pipelines.swarm.records import Record
     from coevo_pipelines.terminal import json_out, say
 
@@ -177,8 +178,22 @@ def decide(
         json_out({"line": line.number, "review_id": record.review_id, "decision": record.decision})
         return
     say(f"{reviewer} decided {winner.value} for {item['review_id']} (line {line.number} of {DECISIONS}).")
+    counts = latest(read(root / DECISIONS)).get(record.review_id)
+    if counts and counts != line.record:
+        say(
+            f"It does not count: {counts.reviewer} decided {counts.decision} with a later time, {counts.decided_at} "
+            f"(by this machine's clock it is {record.decided_at})",
+            style="yellow",
+            error=True,
+        )
+        return
     day, _ = _items(root)
     say(f"Taken up by the next run; at once: coevo run --date {day}", style="dim")
+
+
+def _line(text: str) -> str:
+    """What somebody wrote, on one line: nothing in it may move a terminal's cursor."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def _items(root: Path) -> tuple[date, list[dict[str, Any]]]:

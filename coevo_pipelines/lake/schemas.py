@@ -1297,9 +1297,8 @@ _TABLES = (
         columns=(
             Column("line", "int64", "in the file, from 1", minimum=1),
             Column("line_sha256", "string", "of the line"),
-            Column("status", "string", "superseded: a later record of the same item counts; waiting: none by then; "
-                   "unknown: there is no such item",
-                   enum=("used", "superseded", "waiting", "unknown", "invalid")),
+            Column("status", "string", "superseded: a later record of the item counts; unknown: no such item",
+                   enum=("used", "superseded", "unknown", "invalid")),
             Column("why", "string", "of a record that is not used", nullable=True),
             Column("review_id", "string", "swarm.review_queue", nullable=True),
             Column("decision", "string", "as given", nullable=True),

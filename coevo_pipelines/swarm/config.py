@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -131,6 +131,21 @@ class Config(BaseModel):
     )
     fewest_outcomes: int = Field(default=3, ge=1, description="of each side, to be scored on later outcomes")
     horizon: int = Field(default=100, ge=1, description="ticks that a prediction looks ahead")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_in_part(cls, given: Any) -> Any:
+        """Of a tier or of the distribution only what differs need be named."""
+        if not isinstance(given, dict):
+            return given
+        usual = {name: field.default for name, field in cls.model_fields.items()}
+        tables = {name: each for name, each in given.items() if isinstance(each, dict)}
+        merged = {
+            name: {**(usual[name].model_dump() if isinstance(usual[name], Tier) else usual[name]), **each}
+            for name, each in tables.items()
+            if isinstance(usual.get(name), Tier | dict)
+        }
+        return {**given, **merged}
 
     @model_validator(mode="after")
     def _possible(self) -> Config:

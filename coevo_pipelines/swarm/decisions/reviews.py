@@ -29,7 +29,7 @@ DECISIONS = "reviews/decisions.jsonl"
 MOST_LINE = 1 << 16
 """Bytes of a line."""
 
-Status = Literal["used", "superseded", "waiting", "unknown", "invalid"]
+Status = Literal["used", "superseded", "unknown", "invalid"]
 
 
 class ReviewError(ValueError):
@@ -149,10 +149,10 @@ def latest(lines: Sequence[Line], known: Set[str] | None = None) -> dict[str, Re
     return {name: line.record for name, line in _counting(lines, known).items() if line.record}
 
 
-def fates(lines: Sequence[Line], known: Set[str], later: Set[str] = frozenset()) -> list[Fate]:
-    """What became of each line, for items `known` by a day and items that are opened on `later` days."""
+def fates(lines: Sequence[Line], known: Set[str]) -> list[Fate]:
+    """What became of each line, for items `known` by a day."""
     counting = _counting(lines, known)
-    return [_fate(line, counting, later) for line in lines]
+    return [_fate(line, counting) for line in lines]
 
 
 def open_item(
@@ -236,13 +236,11 @@ def _counting(lines: Sequence[Line], known: Set[str] | None) -> dict[str, Line]:
     return counting
 
 
-def _fate(line: Line, counting: dict[str, Line], later: Set[str]) -> Fate:
+def _fate(line: Line, counting: dict[str, Line]) -> Fate:
     if line.record is None:
         return Fate("invalid", line.why)
     name = line.record.review_id
     if name not in counting:
-        if name in later:
-            return Fate("waiting", f"the item {name} is opened on a later day")
         return Fate("unknown", f"there is no review item {name}: `coevo review list` shows those there are")
     if counting[name].number != line.number:
         return Fate("superseded", f"line {counting[name].number} counts")

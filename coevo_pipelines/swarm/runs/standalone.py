@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -133,16 +133,9 @@ def setup_of(file: Path | None) -> Setup:
         raise SwarmError(f"{file} is not TOML: {error}") from error
     tables = {name: given.pop(name) for name in ("world", "minds") if name in given}
     try:
-        return Setup.model_validate({"config": _over(Config().model_dump(), given), **tables})
+        return Setup.model_validate({"config": given, **tables})
     except ValidationError as error:
         raise SwarmError(f"{file}: {_first(error)}") from error
-
-
-def _over(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given over what is usual: of a table, the keys that are there."""
-    inner = {name: _over(usual[name], each) for name, each in given.items()
-             if isinstance(each, dict) and isinstance(usual.get(name), dict)}  # fmt: skip
-    return {**usual, **given, **inner}
 
 
 def _first(error: ValidationError) -> str:

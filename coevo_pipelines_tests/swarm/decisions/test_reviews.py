@@ -208,7 +208,6 @@ def test_the_latest_record_counts_by_its_time_and_then_by_its_line(path: Path) -
     assert set(latest(lines)) == {A, B}
     assert latest(lines, set()) == {}
     assert [each.status for each in fates(lines, {A})] == ["superseded", "superseded", "used", "unknown", "invalid"]
-    assert [each.status for each in fates(lines, {A}, {B})][3] == "waiting"
     whys = [each.why for each in fates(lines, {A})]
     assert whys[:4] == ["line 3 counts", "line 3 counts", None,
                         f"there is no review item {B}: `coevo review list` shows those there are"]  # fmt: skip

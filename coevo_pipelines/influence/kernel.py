@@ -16,32 +16,45 @@ import numpy as np
 F = TypeVar("F", bound=Callable[..., Any])
 
 LARGE = 30_000
-"""Elements of the largest array from which on compiling pays."""
+"""Elements from which on compiling pays."""
 OFTEN = 20
-"""Compiling pays too once so many arrays of that size, or more smaller ones, have gone through a function."""
+"""Compiling pays too once so many times that many elements have gone through a function."""
 
 
 def kernel(function: F) -> F:
     """Decorator for a function of numbers and arrays that numba's nopython mode understands.
 
-    It may not call another kernel, and keeps to 64-bit integers, so that both ways compute the same.
+    It may not call another kernel, and keeps to 64-bit integers, so that both ways compute the same. How much there is
+    to do is judged by the largest array.
     """
+    return kernel_by(_largest)(function)
 
-    @functools.cache
-    def compiled() -> Callable[..., Any]:
-        import numba
 
-        return numba.njit(cache=True, nogil=True)(function)
+def kernel_by(work: Callable[..., int]) -> Callable[[F], F]:
+    """The same, where another number says how many elements the arguments make it go through."""
 
-    done = 0
+    def decorated(function: F) -> F:
+        @functools.cache
+        def compiled() -> Callable[..., Any]:
+            import numba
 
-    @functools.wraps(function)
-    def call(*arguments: Any) -> Any:
-        nonlocal done
-        largest = max((given.size for given in arguments if isinstance(given, np.ndarray)), default=0)
-        if largest > LARGE or done > OFTEN * LARGE:
-            return compiled()(*arguments)
-        done += largest
-        return function(*arguments)
+            return numba.njit(cache=True, nogil=True)(function)
 
-    return call  # type: ignore[return-value]
+        done = 0
+
+        @functools.wraps(function)
+        def call(*arguments: Any) -> Any:
+            nonlocal done
+            now = work(*arguments)
+            if now > LARGE or done > OFTEN * LARGE:
+                return compiled()(*arguments)
+            done += now
+            return function(*arguments)
+
+        return call  # type: ignore[return-value]
+
+    return decorated
+
+
+def _largest(*arguments: Any) -> int:
+    return max((given.size for given in arguments if isinstance(given, np.ndarray)), default=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coevo_pipelines.influence.kernel import kernel
+from coevo_pipelines.influence.kernel import kernel_by
 from coevo_pipelines.swarm.tick.state import (
     BITS,
     BUSY,
@@ -74,7 +74,7 @@ def pairs(rng: np.random.Generator, where: Communities, community: Ints, rate: f
     return found
 
 
-@kernel
+@kernel_by(lambda draws, *_: draws.size)
 def _paired(draws: NDArray[np.float64], members: Ints, start: Ints, seat: Ints, community: Ints, inside: float) -> Ints:
     count = len(community)
     free = np.arange(count)
@@ -163,7 +163,7 @@ def clasp(
     )
 
 
-@kernel
+@kernel_by(lambda *given: given[0].size * given[3].shape[1])  # pairs x patterns
 def _passed(  # noqa: PLR0912, PLR0915 - a kernel calls no other function
     teachers: Ints,
     students: Ints,

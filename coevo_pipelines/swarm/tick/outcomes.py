@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coevo_pipelines.influence.kernel import kernel
+from coevo_pipelines.influence.kernel import kernel_by
 from coevo_pipelines.swarm.config import Config
 from coevo_pipelines.swarm.decisions.evidence import rule
 from coevo_pipelines.swarm.tick.state import (
@@ -105,7 +105,7 @@ def _rule(config: Config) -> NDArray[np.int8]:
     return _learned(config.most_trials, config.rise, config.fall)
 
 
-@kernel
+@kernel_by(lambda draws, *_: draws.size // 2)  # most cells are passed over at once
 def _used(
     draws: Floats,
     low: int,
@@ -162,7 +162,7 @@ def _taught(state: State, codes: Ints, tick: int, config: Config, learned: NDArr
     return sums, marked
 
 
-@kernel
+@kernel_by(lambda codes, *_: codes.size)
 def _learn(
     codes: Ints,
     planes: Ints,

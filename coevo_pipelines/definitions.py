@@ -12,8 +12,7 @@ from coevo_pipelines.report.assets import report_assets
 from coevo_pipelines.rewards.assets import reward_assets
 from coevo_pipelines.scrapes.assets import scrape_assets
 from coevo_pipelines.settings import Settings, load_settings
-from coevo_pipelines.swarm.assets import swarm_assets
-from coevo_pipelines.swarm.sensor import review_sensor
+from coevo_pipelines.swarm.assets import review_sensor, swarm_assets
 from coevo_pipelines.traces.assets import trace_assets
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import dagster as dg
 
+from coevo_pipelines.lake.assets import KEY as CATALOG
 from coevo_pipelines.lake.store import Lake, Snapshot
 from coevo_pipelines.orchestration.days import Result, asset_key, materialize_days, schema_check_spec, spec
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
+from coevo_pipelines.swarm.config import STATE
 from coevo_pipelines.swarm.decisions.reviews import DECISIONS
 
-STATE = ("swarm.organisms", "swarm.cells", "swarm.versions", "swarm.checkpoints")
 MARKERS, LEDGER, METRICS = "swarm.decision_markers", "swarm.lifeforce_ledger", "swarm.metrics"
 TABLES = (
     *STATE,
@@ -41,6 +42,7 @@ INPUTS = (
     "rewards.allocations",
 )
 REVIEWS = dg.AssetKey(["reviews", "decisions"])
+DATA_VERSION_TAG = "dagster/data_version"
 
 
 def swarm_assets(settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -74,12 +76,42 @@ def _swarm_asset(settings: Settings) -> dg.AssetsDefinition:
     return swarm
 
 
-def decisions_version(root: Path) -> str:
-    """SHA-256 of the file of decisions; of nothing where there is none."""
+def review_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Looks at the file of decisions. Off until it is turned on in the UI."""
+
+    @dg.sensor(
+        name="reviews_decided",
+        target=dg.AssetSelection.groups("swarm") | dg.AssetSelection.assets(CATALOG),
+        minimum_interval_seconds=60,
+        description="Makes the swarm's last day again when a person has decided: decisions of that day are taken anew, "
+        "those of earlier days are corrected on its first tick.",
+    )
+    def reviews_decided(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        version = _version(_decided(settings.lake_root))
+        if version == (context.cursor or _version(b"")):
+            return dg.SkipReason("nobody has decided anything since the last look")
+        days = [commit.date for commit in open_lake(settings).snapshot().index.partitions(METRICS)]
+        if not days:
+            return dg.SkipReason("there is no day of the swarm yet")
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=version, partition_key=max(days))],
+            asset_events=[dg.AssetObservation(REVIEWS, tags={DATA_VERSION_TAG: version})],
+            cursor=version,
+        )
+
+    return reviews_decided
+
+
+def _decided(root: Path) -> bytes:
+    """The file of decisions; nothing where there is none."""
+    path = root / DECISIONS
+    return path.read_bytes() if path.exists() else b""
+
+
+def _version(decided: bytes) -> str:
     import hashlib
 
-    path = root / DECISIONS
-    return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
+    return hashlib.sha256(decided).hexdigest()
 
 
 def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
@@ -96,7 +128,8 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
     panel = Panel(settings.swarm.minds, snapshot.root / ANSWERS)
     known = known_of(snapshot, day, settings)
     world = seeding.world_of(known, rules)
-    lines = reviews.read(snapshot.root / DECISIONS)
+    decided = _decided(snapshot.root)
+    lines = reviews.lines_of(decided)
     run_id = days.run_id_of(config, seed, settings.ticks_per_day, rules)
     swarm = previous_of(snapshot, day, config, run_id, panel, settings.swarm.workers)
     if swarm is None:
@@ -104,7 +137,7 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
     else:
         seen = days.trials(seeding.trials_of(known, rules), world.organisms, known.aliases)
         days.advance(swarm, world, seen, day, settings.ticks_per_day, reviews.latest(lines))
-    version = decisions_version(snapshot.root)
+    version = _version(decided)
     beside = {"decisions": version, "minds": settings.swarm.minds.model_dump(mode="json")}
     p = frames.provenance(run_id, config, seed, days.inputs_of(snapshot.inputs, beside))
     found = {

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coevo_pipelines.lake.ledger import canonical
+from coevo_pipelines.lake.schemas import SWARM_TIERS
 
+STATE = ("swarm.organisms", "swarm.cells", "swarm.versions", "swarm.checkpoints")
+"""Tables that a day goes on from."""
 MILLI = 1000
 """Thousandths of one LF: amounts are whole numbers of them."""
 
@@ -18,10 +21,10 @@ Protocol = Literal["mark_continue", "freeze"]
 Distribution = Literal["broadcast", "lovechild", "organic"]
 Winner = Literal["teacher", "student", "hybrid"]
 
-IMPORTANCES: tuple[Importance, ...] = ("critical", "standard", "experimental")
-DISTRIBUTIONS: tuple[Distribution, ...] = ("broadcast", "lovechild", "organic")
+IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
+DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
 """From the widest to the narrowest."""
-TIERS = ("YOUNG", "ADULT", "ELDER", "LOVE_CHILD")
+TIERS = SWARM_TIERS
 """By number; see `Tier`."""
 
 Chance = Annotated[float, Field(ge=0, le=1)]

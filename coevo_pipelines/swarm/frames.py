@@ -16,13 +16,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from coevo_pipelines.lake.ledger import canonical
-from coevo_pipelines.lake.schemas import table
+from coevo_pipelines.lake.schemas import LEDGER_KINDS, table
 from coevo_pipelines.swarm.config import TIERS, Config, Outcome, Provenance
 from coevo_pipelines.swarm.decisions.reviews import fates
 from coevo_pipelines.swarm.records import Marker, Prediction, ReviewItem, Side, Step
 from coevo_pipelines.swarm.tick.engine import CheckpointError, Swarm
 from coevo_pipelines.swarm.tick.events import Clasps, Events
-from coevo_pipelines.swarm.tick.ledger import KINDS as LEDGER_KINDS
 from coevo_pipelines.swarm.tick.ledger import NYX, SINK, SOURCE, Entries, version_account
 from coevo_pipelines.swarm.tick.state import (
     BITS,

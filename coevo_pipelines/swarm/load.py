@@ -17,6 +17,7 @@ from coevo_pipelines.lake.engine import Engine
 from coevo_pipelines.lake.store import PART
 from coevo_pipelines.rewards import persons
 from coevo_pipelines.rewards.credits import credits
+from coevo_pipelines.swarm.config import STATE
 from coevo_pipelines.swarm.frames import restored
 from coevo_pipelines.swarm.seeding.methods import blessed, vocabulary
 from coevo_pipelines.swarm.seeding.world import Known, Rules
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from coevo_pipelines.swarm.decisions.minds import Panel
     from coevo_pipelines.swarm.tick.engine import Swarm
 
-STATE = ("swarm.organisms", "swarm.cells", "swarm.versions", "swarm.checkpoints")
-"""Tables that a day goes on from."""
 BLESSED = Path("blessed.yaml")
 """Where the list of blessed organisms is looked for when no setting says so; there it may be missing."""
 WORKS = ("node_id", "is_stub", "kind", "title", "owner", "status", "created_at", "tags")

@@ -136,9 +136,14 @@ def append_line(path: Path, line: bytes) -> int:
 def read(path: Path) -> list[Line]:
     """All lines, those without a record too; none where there is no file. OSError where it cannot be read."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        return lines_of(path.read_bytes())
     except FileNotFoundError:
         return []
+
+
+def lines_of(decided: bytes) -> list[Line]:
+    """The same, of what stands in a file."""
+    lines = decided.split(b"\n")
     if not lines[-1]:
         lines.pop()
     return [_line(number, line) for number, line in enumerate(lines, 1)]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from coevo_pipelines.swarm.config import TIERS, Outcome
 from coevo_pipelines.swarm.records import Case, Counts, Side
-from coevo_pipelines.swarm.tick.clasps import communities_of
 from coevo_pipelines.swarm.tick.events import Open, live_of, pair_of
 
 if TYPE_CHECKING:
@@ -57,12 +56,11 @@ def side(swarm: Swarm, where: Open, place: int, prior: Counts, outcomes: Sequenc
 def consensus(swarm: Swarm, place: int, pattern: int) -> float:
     """Share of the cells of a pattern in an organism's community that hold its version; 0 without others."""
     state = swarm.state
-    if swarm.where is None:
-        swarm.where = communities_of(state.community)
     home = int(state.community[place])
     if home < 0:
         return 0.0
-    there = swarm.where.members[swarm.where.start[home] : swarm.where.start[home + 1]]
+    where = swarm.members()
+    there = where.members[where.start[home] : where.start[home + 1]]
     held = state.version[there, pattern]
     holders = int((held >= 0).sum())
     return float((held == state.version[place, pattern]).sum()) / holders if holders else 0.0

@@ -212,32 +212,22 @@ def _passed(  # noqa: PLR0912, PLR0915 - a kernel calls no other function
                 planes[s, word, MINUS] = s_minus & ~taken
                 planes[s, word, PRESENT] = s_there | taken
                 planes[s, word, INHERITED] |= taken
-                for bit in range(last):
-                    if (taken >> bit) & 1:
-                        p = word * BITS + bit
-                        version[s, p] = version[t, p]
-                        verified[s] -= verifications[s, p]
-                        k[s, p] = 0
-                        n[s, p] = 0
-                        verifications[s, p] = 0
-                        discovered[s, p] = NEVER
-                        spread[version[t, p]] += 1
-                        totals[0, pair] += 1
             if back != 0:
                 planes[t, word, PLUS] |= back
                 planes[t, word, MINUS] &= ~back
                 planes[t, word, INHERITED] |= back
-                for bit in range(last):
-                    if (back >> bit) & 1:
+            for row, giver, taker, mask in ((0, t, s, taken), (3, s, t, back)):
+                for bit in range(last if mask != 0 else 0):
+                    if (mask >> bit) & 1:
                         p = word * BITS + bit
-                        version[t, p] = version[s, p]
-                        verified[t] -= verifications[t, p]
-                        k[t, p] = 0
-                        n[t, p] = 0
-                        verifications[t, p] = 0
-                        discovered[t, p] = NEVER
-                        spread[version[s, p]] += 1
-                        totals[3, pair] += 1
+                        version[taker, p] = version[giver, p]
+                        verified[taker] -= verifications[taker, p]
+                        k[taker, p] = 0
+                        n[taker, p] = 0
+                        verifications[taker, p] = 0
+                        discovered[taker, p] = NEVER
+                        spread[version[giver, p]] += 1
+                        totals[row, pair] += 1
             if tie != 0:
                 for bit in range(last):
                     if (tie >> bit) & 1:

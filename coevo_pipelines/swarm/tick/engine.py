@@ -23,7 +23,7 @@ from coevo_pipelines.swarm.decisions.minds import Panel
 from coevo_pipelines.swarm.records import Marker, Prediction, Record, ReviewItem
 from coevo_pipelines.swarm.tick import attention as deciding
 from coevo_pipelines.swarm.tick import correcting, living, measuring, meeting, using
-from coevo_pipelines.swarm.tick.clasps import Communities
+from coevo_pipelines.swarm.tick.clasps import Communities, communities_of
 from coevo_pipelines.swarm.tick.events import Events, Open, Tick, Trial
 from coevo_pipelines.swarm.tick.ledger import NYX, Entries, Ledger
 from coevo_pipelines.swarm.tick.nyx import Nyx
@@ -134,6 +134,12 @@ class Swarm:
         given = min(income, max(0, self.config.nyx_most - self.ledger.nyx))
         self.ledger.mint(self.now, NYX, given, "income")
         return income
+
+    def members(self) -> Communities:
+        """Who is in which community now."""
+        if self.where is None:
+            self.where = communities_of(self.state.community)
+        return self.where
 
     def place_of(self, organism_id: str) -> int | None:
         """Where an organism is; None when it is not there."""

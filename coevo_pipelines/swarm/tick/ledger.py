@@ -12,16 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from coevo_pipelines.lake.schemas import LEDGER_KINDS
+
 Ints = NDArray[np.int64]
 
 SOURCE, SINK, NYX = -1, -2, -3
 """Accounts by number. Others: an organism's serial number (>= 0), or a version's (`version_account`)."""
 _FIRST_VERSION = -16
-
-KINDS = (
-    "opening", "income", "clasp", "wait", "level_2", "level_3", "level_4", "level_5", "resolution", "broadcast", "seed",
-    "prediction", "calibration", "causal", "upkeep", "correction", "estate",
-)  # fmt: skip
 
 
 class Refused(ValueError):
@@ -55,7 +52,7 @@ class Entries:
     """Accounts that get."""
     amount: Ints
     kind: NDArray[np.int8]
-    """Places in KINDS."""
+    """Places in LEDGER_KINDS."""
     shortfall: Ints
     ref: dict[int, str]
     """What an entry is about, by its place; most have none."""
@@ -249,7 +246,7 @@ class Ledger:
             self._book(tick, debit, credit, amounts, kind, 0)
 
     def _book(self, tick: int, debit: Ints, credit: Ints, amounts: Ints, kind: str, shortfall: int) -> None:
-        self._blocks.append(_Block(tick, debit, credit, amounts, KINDS.index(kind), shortfall))
+        self._blocks.append(_Block(tick, debit, credit, amounts, LEDGER_KINDS.index(kind), shortfall))
         self.entries += len(amounts)
         self._waiting += len(amounts)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from coevo_pipelines.swarm.config import Moment
 from coevo_pipelines.swarm.records import Counts, Marker
-from coevo_pipelines.swarm.tick.clasps import Passed, clasp, communities_of, pairs, roles
+from coevo_pipelines.swarm.tick.clasps import Passed, clasp, pairs, roles
 from coevo_pipelines.swarm.tick.events import Clasps, Open, Tick
 from coevo_pipelines.swarm.tick.state import UNCERTAIN, WAITING
 
@@ -22,9 +22,7 @@ Ints = NDArray[np.int64]
 
 def meet(swarm: Swarm, at: Moment, done: Tick) -> None:
     config, state = swarm.config, swarm.state
-    if swarm.where is None:
-        swarm.where = communities_of(state.community)
-    met = pairs(swarm.streams["pairing"], swarm.where, state.community, config.clasp_rate, config.inside)
+    met = pairs(swarm.streams["pairing"], swarm.members(), state.community, config.clasp_rate, config.inside)
     able = (state.lf[met] >= max(config.clasp_cost, config.dormant_below)).all(axis=1)
     done.skipped = int((~able).sum())
     teachers, students = roles(state, met[able], np.array([tier.teach_rank for tier in config.tiers]))

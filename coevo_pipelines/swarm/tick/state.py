@@ -301,43 +301,33 @@ def opening_lifeforce(allocations: Sequence[int], mean: int) -> Ints:
     return found
 
 
+_ARRAYS = (
+    "kind", "community", "born_tick", "age", "blessed", "lf", "influence", "tier", "verified", "planes", "version", "k",
+    "n", "verifications", "discovered",
+)  # fmt: skip
+"""Fields of `State` with a row for each organism."""
+
+
 def kept(state: State, places: Iterable[int]) -> State:
     """Only the organisms in these places, in this order."""
     index = np.fromiter(places, dtype=np.int64)
     return State(
         ids=[state.ids[place] for place in index],
-        kind=state.kind[index],
         label=[state.label[place] for place in index],
         works=[state.works[place] for place in index],
-        community=state.community[index],
         communities=state.communities,
         replaces=[state.replaces[place] for place in index],
-        born_tick=state.born_tick[index],
-        age=state.age[index],
-        blessed=state.blessed[index],
-        lf=state.lf[index],
-        influence=state.influence[index],
-        tier=state.tier[index],
-        verified=state.verified[index],
-        planes=state.planes[index],
-        version=state.version[index],
-        k=state.k[index],
-        n=state.n[index],
-        verifications=state.verifications[index],
-        discovered=state.discovered[index],
+        **{name: getattr(state, name)[index] for name in _ARRAYS},
     )
 
 
 def joined(first: State, second: State) -> State:
     """Both, in this order, with the first one's names of communities; both have room for as many patterns."""
-    both = ("kind", "community", "born_tick", "age", "blessed", "lf", "influence", "tier", "verified", "planes",
-            "version", "k", "n", "verifications", "discovered")  # fmt: skip
-    arrays = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in both}
     return State(
         ids=first.ids + second.ids,
         label=first.label + second.label,
         works=first.works + second.works,
         communities=first.communities,
         replaces=first.replaces + second.replaces,
-        **arrays,
+        **{name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in _ARRAYS},
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+from coevo_pipelines.lake.schemas import LEDGER_KINDS
 from coevo_pipelines.swarm.config import Config, Distribution, Winner
 from coevo_pipelines.swarm.decisions import reviews
 from coevo_pipelines.swarm.decisions.predictions import predict
@@ -18,7 +19,7 @@ from coevo_pipelines.swarm.records import Marker, Record
 from coevo_pipelines.swarm.tick.cases import case_of
 from coevo_pipelines.swarm.tick.engine import CheckpointError, Swarm
 from coevo_pipelines.swarm.tick.events import Trial
-from coevo_pipelines.swarm.tick.ledger import KINDS, NYX, SINK, SOURCE
+from coevo_pipelines.swarm.tick.ledger import NYX, SINK, SOURCE
 from coevo_pipelines.swarm.tick.state import BUSY, LOVE_CHILD, PLUS, PRESENT, REFLEX, WAITING, Versions, empty_state
 from coevo_pipelines_tests.swarm.worlds import at, begin, random_state, state, still, versions, weights_of
 
@@ -484,7 +485,7 @@ def test_a_thousand_ticks_sum_to_zero_and_every_kind_is_what_was_counted() -> No
         assert swarm.ledger.nyx <= swarm.config.nyx_most
     events, entries = swarm.taken()
     rows = events.metrics
-    sums = {kind: int(entries.amount[entries.kind == number].sum()) for number, kind in enumerate(KINDS)}
+    sums = {kind: int(entries.amount[entries.kind == number].sum()) for number, kind in enumerate(LEDGER_KINDS)}
     assert sums["clasp"] == 500 * sum(row["clasps"] for row in rows)
     markers = list(events.markers.values())
     for marker in markers:

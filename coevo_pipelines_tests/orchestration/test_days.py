@@ -1,17 +1,23 @@
 """Which days a run makes besides those it was asked for, and what it does when the lake changes under it."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+import dagster as dg
 import pytest
+from filelock import FileLock, Timeout
 
 from coevo_pipelines.lake.schemas import TABLES
 from coevo_pipelines.lake.store import Lake, Snapshot, StaleInputs
 from coevo_pipelines.orchestration import days as days_module
-from coevo_pipelines.orchestration.days import Result, compute_and_commit, stale_days
+from coevo_pipelines.orchestration.days import (
+    Result,
+    compute_and_commit,
+    materialize_days,
+    schema_check_spec,
+    stale_days,
+)
 
 DAY = date(2026, 1, 5)
 NODES = "citations.nodes"
@@ -81,3 +87,27 @@ def test_it_gives_up_on_a_lake_that_never_rests(lake: Lake, monkeypatch: pytest.
         compute_and_commit(lake, [NODES], DAY, restless)
     assert computed == 3
     assert lake.committed(NODES, DAY) is None
+
+
+def test_checks_see_the_lake_that_the_days_were_made_from(lake: Lake) -> None:
+    """The stage is still this run's alone: another process cannot commit an earlier day between a day and its check."""
+    add_works(lake, DAY)
+    locked: list[date] = []
+
+    def checks(results: Mapping[date, Mapping[str, Result]]) -> list[dg.AssetCheckResult]:
+        try:
+            FileLock(lake.root / ".citations.lock").acquire(timeout=0)
+        except Timeout:
+            locked.extend(results)
+        return []
+
+    @dg.asset(
+        key=NODES.split("."),
+        partitions_def=dg.DailyPartitionsDefinition(str(DAY)),
+        check_specs=[schema_check_spec(NODES)],
+    )
+    def nodes(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        yield from materialize_days(context, lake, [NODES], empty_nodes, checks)
+
+    assert dg.materialize([nodes], partition_key=str(DAY)).success
+    assert locked == [DAY]

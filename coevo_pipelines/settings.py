@@ -88,18 +88,6 @@ class Source(BaseModel):
     token: SecretStr | None = Field(default=None, description="API key or token; never stored with the data")
 
 
-def _sources() -> dict[str, Source]:
-    # Limits as documented by the services in November 2026.
-    return {
-        "arxiv": Source(base_url="https://export.arxiv.org", min_interval_s=3.0, page_size=500),
-        "github": Source(base_url="https://api.github.com", min_interval_s=0.75, page_size=100),
-        "huggingface": Source(base_url="https://huggingface.co", min_interval_s=0.6, page_size=100),
-        "openalex": Source(base_url="https://api.openalex.org", min_interval_s=0.1, page_size=100),
-        # A file here or an http(s) address of one: claims, opt-outs and shares (traces/register.py).
-        "register": Source(base_url=REGISTER, min_interval_s=0.0, page_size=1),
-    }
-
-
 class Http(BaseModel):
     """Patience and politeness, the same for every source."""
 
@@ -338,10 +326,16 @@ def _sample_round() -> Round:
     )
 
 
-def _named_token_variables() -> dict[str, str]:
-    """The variables under which people already keep these tokens."""
-    names = {"github": "GITHUB_TOKEN", "huggingface": "HF_TOKEN", "openalex": "OPENALEX_API_KEY"}
-    return {source: os.environ[name] for source, name in names.items() if os.environ.get(name)}
+def _sources() -> dict[str, Source]:
+    """How each service is asked by default; with the token that is in its usual variable."""
+    from coevo_pipelines.scrapes.sources import services
+
+    return {
+        name: service.defaults.model_copy(update={"token": SecretStr(token)})
+        if (token := os.environ.get(service.token_variable or ""))
+        else service.defaults
+        for name, service in services()
+    }
 
 
 class Settings(BaseSettings):
@@ -409,8 +403,6 @@ class Settings(BaseSettings):
             if not isinstance(fields, dict | Source):
                 raise ValueError(f"sources.{name}: expected a table such as {{page_size = 100}}, found {fields!r}")
             merged[name] |= fields.model_dump() if isinstance(fields, Source) else fields
-        for name, token in _named_token_variables().items():
-            merged[name]["token"] = merged[name]["token"] or token
         return {**values, "sources": merged}
 
     @model_validator(mode="after")

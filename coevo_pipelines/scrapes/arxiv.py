@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element
 
+from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape, sliced
+from coevo_pipelines.scrapes.scrape import Scrape, sliced
+from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
 from coevo_pipelines.traces.records import ParseError, Traces, xml_root
 
 if TYPE_CHECKING:
     import requests
+    from lxml.etree import _Element as Element
 
+SERVICE = Service("arXiv", Source(base_url="https://export.arxiv.org", min_interval_s=3.0, page_size=500))
 PATH = "/api/query"
 DEEPEST_OFFSET = 9_000
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -91,7 +95,7 @@ def parse(exchange: Exchange, traces: Traces) -> None:
     """Works, abstracts, people and identities of one Atom feed. Raises ParseError when it is not one."""
     feed = xml_root(exchange.body)
     if feed.tag != f"{ATOM}feed":
-        raise ParseError(f"the root element is {feed.tag}, not an Atom feed")
+        raise ParseError(f"the root element is {feed.tag!r}, not an Atom feed")
     for number, entry in enumerate(feed.findall(f"{ATOM}entry"), start=1):
         with traces.item(f"entry {number}"):
             _parse_entry(entry, traces)

@@ -21,13 +21,13 @@ from coevo_pipelines.orchestration.partitions import daily, days
 from coevo_pipelines.orchestration.resources import endpoint, open_lake
 from coevo_pipelines.scrapes.collect import Capture, collect
 from coevo_pipelines.scrapes.exchange import Journal
-from coevo_pipelines.scrapes.sources import SERVICES
+from coevo_pipelines.scrapes.sources import services, source
 from coevo_pipelines.settings import Settings
 
 
 def scrape_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """One asset a source, so that one that is down does not stop the others."""
-    return [_scrape_asset(name, settings) for name in SERVICES if settings.sources[name].enabled]
+    return [_scrape_asset(name, settings) for name, _ in services() if settings.sources[name].enabled]
 
 
 def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
@@ -119,7 +119,7 @@ def _complete_check_spec(table: str, name: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name="complete",
         asset=asset_key(table),
-        description=f"{SERVICES[name]} answered everything that was asked; if not, the next run asks again.",
+        description=f"{source(name).SERVICE.title} answered all that was asked; if not, the next run asks again.",
     )
 
 

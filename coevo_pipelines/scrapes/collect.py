@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import requests
 
+from coevo_pipelines.scrapes.errors import Incomplete, SourceDown
 from coevo_pipelines.scrapes.exchange import Exchange, Journal
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
-from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter, SourceDown
+from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter
 from coevo_pipelines.scrapes.sources import source as source_module
 from coevo_pipelines.settings import Settings
 from coevo_pipelines.traces.errors import ParseError
@@ -43,7 +44,7 @@ def collect(name: str, window: Window, settings: Settings, endpoint: Endpoint, j
     secrets = [source.token.get_secret_value()] if source.token else []
     interval = source.min_interval_s if settings.source == "live" else 0.0
     module = source_module(name)
-    limiter = RateLimiter(name, interval)
+    limiter = RateLimiter(module.SERVICE.shares_limits_of or name, interval)
     adapter = RecordingAdapter(endpoint, journal, settings.http, limiter, secrets, check=module.check)
     scrape = Scrape(name, window, settings, adapter)
     try:

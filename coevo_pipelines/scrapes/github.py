@@ -27,9 +27,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape, sliced
-from coevo_pipelines.settings import Settings
+from coevo_pipelines.scrapes.scrape import Scrape, sliced
+from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.settings import Settings, Source
 from coevo_pipelines.traces import funding, identifiers
 from coevo_pipelines.traces.bots import is_bot
 from coevo_pipelines.traces.records import ParseError, Traces, json_list, json_object, json_value
@@ -38,6 +40,11 @@ if TYPE_CHECKING:
     from github import Github
     from github.Repository import Repository
 
+SERVICE = Service(
+    "GitHub",
+    Source(base_url="https://api.github.com", min_interval_s=0.75, page_size=100),
+    token_variable="GITHUB_TOKEN",
+)
 MOST_SEARCH_RESULTS = 1_000
 FIRST_REPOSITORY = datetime(2007, 10, 1, tzinfo=UTC)
 """No repository is older: number 1, mojombo/grit, was created on 2007-10-29."""

@@ -15,8 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
+from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
 from coevo_pipelines.traces.records import ParseError, Traces, json_list
 from coevo_pipelines.version import code_version
@@ -25,6 +28,11 @@ from coevo_pipelines.windows import Window
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+SERVICE = Service(
+    "Hugging Face",
+    Source(base_url="https://huggingface.co", min_interval_s=0.6, page_size=100),
+    token_variable="HF_TOKEN",
+)
 KINDS: Mapping[str, str] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _LISTING = re.compile(r"/api/(models|datasets|spaces)$")
 _CARD = re.compile(r"^/(?:(datasets|spaces)/)?([^/]+/[^/]+)/raw/main/README\.md$")

@@ -9,14 +9,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
+from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
 from coevo_pipelines.traces.records import ParseError, Traces, json_object
 
 if TYPE_CHECKING:
     import requests
 
+SERVICE = Service(
+    "OpenAlex",
+    Source(base_url="https://api.openalex.org", min_interval_s=0.1, page_size=100),
+    token_variable="OPENALEX_API_KEY",
+)
 PATH = "/works"
 FIELDS = (
     "id,doi,title,publication_date,type,language,ids,primary_location,authorships,primary_topic,topics,"

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape
-from coevo_pipelines.settings import REGISTER
+from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.settings import REGISTER, Source
 from coevo_pipelines.traces import register
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.traces.records import Traces
 
+SERVICE = Service("The register", Source(base_url=REGISTER, min_interval_s=0.0, page_size=1))
+"""A file here, or an http(s) address of one."""
 CHANGE = "sources.register.base_url"
 
 

@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coevo_pipelines.scrapes.session import RecordingAdapter, SourceDown, new_session
-from coevo_pipelines.settings import Settings, Source, Topic
-from coevo_pipelines.windows import Window
+from coevo_pipelines.scrapes.errors import Incomplete, SourceDown
 
 if TYPE_CHECKING:
     import requests
 
+    from coevo_pipelines.scrapes.session import RecordingAdapter
+    from coevo_pipelines.settings import Settings, Source, Topic
+    from coevo_pipelines.windows import Window
+
 log = logging.getLogger(__name__)
-
-
-class Incomplete(Exception):
-    """The source answered, but not as asked (refused, contradicted itself); the scrape stops here."""
 
 
 @dataclass
@@ -63,6 +61,8 @@ class Scrape:
         return self.adapter.endpoint.now() <= self.window.end + self.settings.grace
 
     def session(self) -> requests.Session:
+        from coevo_pipelines.scrapes.session import new_session
+
         return new_session(self.adapter, self.settings.http.contact)
 
     @contextlib.contextmanager

@@ -27,6 +27,7 @@ from urllib3.exceptions import DecodeError
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.util.retry import Retry
 
+from coevo_pipelines.scrapes.errors import SourceDown
 from coevo_pipelines.scrapes.exchange import Exchange, Journal, Redactor
 from coevo_pipelines.settings import Http
 from coevo_pipelines.version import user_agent
@@ -37,10 +38,6 @@ TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 PROGRESS_EVERY = 50
 _CHUNK = 1 << 16
 _WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
-
-
-class SourceDown(Exception):
-    """No usable answer after all retries; the message names the host, the reason and the way out."""
 
 
 class Unreadable(Exception):

@@ -1,28 +1,38 @@
-"""The list of sources. A new one is a module beside this file, a line here, a schema entry and a setting."""
+"""What a source is. A new one is a module beside this file and its name in `lake.schemas.SOURCES`."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from coevo_pipelines.lake.schemas import SOURCES
-from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Scrape
-from coevo_pipelines.traces.records import Traces
 
-SERVICES = {
-    "arxiv": "arXiv",
-    "github": "GitHub",
-    "huggingface": "Hugging Face",
-    "openalex": "OpenAlex",
-    "register": "The register",
-}
+if TYPE_CHECKING:
+    from coevo_pipelines.scrapes.exchange import Exchange
+    from coevo_pipelines.scrapes.scrape import Scrape
+    from coevo_pipelines.settings import Source
+    from coevo_pipelines.traces.records import Traces
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a module says of its service: its name for people, and how it is asked when no setting says otherwise
+    (limits as documented by the services in November 2026)."""
+
+    title: str
+    defaults: Source
+    token_variable: str | None = None
+    """The variable under which people already keep their key or token."""
+    shares_limits_of: str | None = None
+    """Another source whose service counts these requests too."""
 
 
 class SourceModule(Protocol):
-    """What each module in this folder offers."""
+    """What each module of a source offers."""
 
+    SERVICE: Service
     fetch: Callable[[Scrape], None]
     check: Callable[[str, int, bytes], str]
     """What is wrong with a good answer to this url; empty when it can be read."""
@@ -30,8 +40,14 @@ class SourceModule(Protocol):
 
 
 def source(name: str) -> SourceModule:
-    """The module of one source; imported when asked for, because the clients are heavy."""
+    """The module of one source; KeyError for a name that is none."""
     if name not in SOURCES:
         raise KeyError(f"no source {name!r}; known: {', '.join(SOURCES)}")
     module: SourceModule = importlib.import_module(f"coevo_pipelines.scrapes.{name}")
     return module
+
+
+def services() -> Iterator[tuple[str, Service]]:
+    """Every source by name."""
+    for name in SOURCES:
+        yield name, source(name).SERVICE

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from coevo_pipelines.settings import Topic
 from coevo_pipelines.traces.errors import ParseError
-from coevo_pipelines.windows import Window
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+    from lxml.etree import _Element as Element
 
     from coevo_pipelines.scrapes.exchange import Exchange
+    from coevo_pipelines.settings import Topic
+    from coevo_pipelines.windows import Window
 
 __all__ = ["ParseError", "Traces", "json_list", "json_object", "json_value", "xml_root"]
 
@@ -382,14 +382,15 @@ def _require_text(field: str, value: Any) -> None:
 
 
 def xml_root(body: bytes) -> Element:
-    """The root element; ParseError for anything malformed or with entities that could expand."""
-    from xml.etree.ElementTree import ParseError as Malformed
+    """The root element; ParseError for anything malformed, with a document type (entities could expand), or of absurd
+    depth or size."""
+    from lxml import etree
 
-    import defusedxml.ElementTree as SafeElementTree
-    from defusedxml.common import DefusedXmlException
-
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root: Element = SafeElementTree.fromstring(body)
-    except (Malformed, DefusedXmlException, ValueError, LookupError) as error:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise ParseError(f"not XML: {error}") from error
+    if root.getroottree().docinfo.doctype:
+        raise ParseError("not XML that is read here: it declares a document type")
     return root

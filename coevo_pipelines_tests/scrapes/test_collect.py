@@ -19,9 +19,10 @@ from coevo_pipelines.sample.server import answer_time, serve
 from coevo_pipelines.sample.world import World
 from coevo_pipelines.scrapes.arxiv import DEEPEST_OFFSET
 from coevo_pipelines.scrapes.collect import Capture, collect
+from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange, Journal
 from coevo_pipelines.scrapes.github import MOST_SEARCH_RESULTS
-from coevo_pipelines.scrapes.scrape import Incomplete, Scrape, sliced, split
+from coevo_pipelines.scrapes.scrape import Scrape, sliced, split
 from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter
 from coevo_pipelines.scrapes.sources import source as source_module
 from coevo_pipelines.settings import SAMPLE_START, SWARM_INTELLIGENCE, Settings, load_settings

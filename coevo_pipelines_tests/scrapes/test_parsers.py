@@ -376,8 +376,8 @@ def test_arxiv_strange_name_does_not_cost_the_paper(name: str) -> None:
     [
         (b"", "not XML"),
         (b"Rate exceeded.", "not XML"),
-        (b"<html><body>503</body></html>", "the root element is html, not an Atom feed"),
-        (b"<feed/>", "the root element is feed, not an Atom feed"),
+        (b"<html><body>503</body></html>", "the root element is 'html', not an Atom feed"),
+        (b"<feed/>", "the root element is 'feed', not an Atom feed"),
         (b'<?xml version="1.0" encoding="nonsense"?><a/>', "not XML"),
         (b'<!DOCTYPE a [<!ENTITY x "y"><!ENTITY z "&x;&x;">]><a>&z;</a>', "not XML"),
         (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "not XML"),

@@ -18,8 +18,9 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from coevo_pipelines.scrapes.errors import SourceDown
 from coevo_pipelines.scrapes.exchange import REDACTED, Exchange, Journal
-from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter, SourceDown, new_session
+from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter, new_session
 from coevo_pipelines.settings import Http
 from coevo_pipelines_tests.scrapes.misbehaving import (
     Answer,

@@ -54,8 +54,7 @@ def frames(collected: Iterable[Traces], window: Window, grace: timedelta) -> Map
     result = {}
     for name in TABLES:
         table = schemas.table(name)
-        rows = [row for one in traces for row in one.rows[table.short_name]]
-        frame = pl.DataFrame(rows, schema=table.polars_schema(), orient="row")
+        frame = pl.concat([one.frame(table.short_name) for one in traces] or [table.empty()])
         if name == "traces.works":  # one work may be found under several topics
             found = pl.col("topics").list.explode().drop_nulls().unique().sort().implode().over(table.key)
             frame = frame.with_columns(topics=found) if frame.height else frame

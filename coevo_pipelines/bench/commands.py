@@ -372,6 +372,56 @@ def corpora(
             say(f"{each.name}: {each.failure}", style="yellow")
 
 
+@bench.command()
+def normalize(
+    works: Annotated[
+        int, typer.Option("--works", min=400, help="Works in all, a quarter from each service.")
+    ] = 1_000_000,
+    apart: Annotated[bool, typer.Option(help="Measure each service alone too.")] = True,
+    folder: FolderOption = None,
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time normalization of stored answers beside a loop that only reads their JSON or XML.
+
+    The answers are made up, field for field as arXiv, OpenAlex, GitHub and the Hugging Face Hub send them, and stored
+    as in a lake. The loop is the least that can be done: every body through json.loads or lxml. Both use one core, and
+    seconds are those of the core. A million works take about ten minutes and 1 GB of disk.
+
+    \b
+    Example:
+      coevo bench normalize --works 20000
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.normalize import run
+    from coevo_pipelines.terminal import json_out, rows_table, say
+
+    with ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="coevo_bench_")))
+        elif not folder.is_dir():
+            raise UsageError(f"--folder {folder}: there is no such folder")
+        measured = run(works, folder, seed, lambda line: say(f"  {line}", style="dim", error=True), apart=apart)
+    if as_json:
+        json_out([asdict(each) for each in measured])
+        return
+    rows_table(
+        ("answers of", "works", "works/s", "MB/s", "loop MB/s", "x loop", "seconds", "rows", "peak MB", "stored"),
+        [
+            (
+                ", ".join(each.sources), f"{each.works:,}", f"{each.works / each.normalized_s:,.0f}",
+                f"{each.received / each.normalized_s / 1e6:,.1f}", f"{each.received / each.loop_s / 1e6:,.1f}",
+                f"{each.ratio:.2f}", ", ".join(f"{step} {seconds:.1f}" for step, seconds in each.seconds.items()),
+                f"{each.rows:,}", f"{each.peak / 1e6:,.0f}", f"{each.stored / each.received:.3f}",
+            )
+            for each in measured
+        ],
+    )  # fmt: skip
+    say("stored: bytes in Parquet for each byte received; x loop: without writing the tables", style="dim")
+
+
 @bench.command("swarm")
 def swarm_(
     organisms: Annotated[

@@ -49,3 +49,17 @@ def test_a_world_is_a_lake_that_verifies(tmp_path: Path) -> None:
     again = coevo("bench", "world", "--works", "500", "--edges", "3000", "--lake", lake)
     assert again.returncode != 0
     assert lake in again.stderr
+
+
+def test_normalization_is_measured_beside_the_loop(tmp_path: Path) -> None:
+    arguments = ("--works", "1200", "--folder", str(tmp_path), "--json")
+    measured = json.loads(coevo("bench", "normalize", *arguments).stdout)
+    assert [each["sources"] for each in measured] == [
+        ["arxiv"], ["openalex"], ["github"], ["huggingface"], ["arxiv", "openalex", "github", "huggingface"],
+    ]  # fmt: skip
+    *alone, together = measured
+    assert [each["works"] for each in alone] == [300] * 4 and together["works"] == 1200
+    for one in ("received", "stored", "rows"):
+        assert together[one] == sum(each[one] for each in alone)
+    assert 0 < together["stored"] < together["received"] / 2
+    assert all(each["loop_s"] > 0 and set(each["seconds"]) == {"parse", "one row a key", "write"} for each in measured)

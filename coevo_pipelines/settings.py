@@ -54,6 +54,9 @@ class Topic(BaseModel):
     terms: tuple[str, ...] = Field(description="phrases searched in titles and abstracts (arXiv, OpenAlex)")
     github_topics: tuple[str, ...] = Field(default=(), description="GitHub repository topics")
     huggingface_tags: tuple[str, ...] = Field(default=(), description="Hugging Face tags")
+    arxiv_sets: tuple[str, ...] = Field(
+        default=(), description="sets of arXiv's OAI-PMH that are listed, such as cs or physics:nlin; default: all"
+    )
 
 
 SWARM_INTELLIGENCE = Topic(
@@ -73,6 +76,7 @@ SWARM_INTELLIGENCE = Topic(
     ),
     github_topics=("swarm-intelligence", "particle-swarm-optimization", "ant-colony-optimization"),
     huggingface_tags=("swarm-intelligence",),
+    arxiv_sets=("cs", "eess", "math", "q-bio", "stat", "physics:cond-mat", "physics:nlin", "physics:physics"),
 )
 
 
@@ -86,6 +90,12 @@ class Source(BaseModel):
     page_size: int = Field(ge=1, le=2000)
     enabled: bool = True
     token: SecretStr | None = Field(default=None, description="API key or token; never stored with the data")
+    daily_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="most requests in a UTC day, over all lakes of this user; default: what the service gives, if it "
+        "counts by the day (OpenAlex: 1,000, with a key 10,000)",
+    )
 
 
 class Http(BaseModel):
@@ -95,6 +105,7 @@ class Http(BaseModel):
 
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
+    answer_timeout_s: float = Field(default=300.0, gt=0, description="longest for one answer, to its last byte")
     retries: int = Field(default=4, ge=0, description="repeats after 429, 5xx or a broken connection")
     backoff_s: float = Field(default=1.0, ge=0, description="first pause; doubles each time")
     retry_after_cap_s: float = Field(default=120.0, ge=0, description="longest Retry-After that is waited for")
@@ -359,6 +370,11 @@ class Settings(BaseSettings):
     topics: tuple[Topic, ...] = (SWARM_INTELLIGENCE,)
     sources: dict[str, Source] = Field(default_factory=_sources)
     http: Http = Http()
+    texts: Literal["all", "licensed", "free"] | None = Field(
+        default=None,
+        description="abstracts, READMEs and cards that traces.texts keeps: all; licensed: where a licence is given; "
+        "free: where it asks for attribution at most. Default: all in the sample, licensed when live",
+    )
     influence: Influence = Influence()
     rounds: tuple[Round, ...] | None = Field(
         default=None, description="pools to divide among people; default: play money in the sample, none when live"
@@ -464,6 +480,11 @@ class Settings(BaseSettings):
     def reward_rounds(self) -> tuple[Round, ...]:
         """The rounds in force."""
         return ((_sample_round(),) if self.source == "sample" else ()) if self.rounds is None else self.rounds
+
+    @property
+    def stored_texts(self) -> Literal["all", "licensed", "free"]:
+        """Which texts are kept; the sample's are all composed for it."""
+        return self.texts or ("all" if self.source == "sample" else "licensed")
 
     @property
     def blueprints(self) -> tuple[str, ...]:

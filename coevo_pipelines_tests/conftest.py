@@ -16,11 +16,15 @@ from coevo_pipelines_tests.runs import DAYS
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _clean_environment() -> Iterator[None]:
-    """No COEVO_* variable, token or DAGSTER_HOME of the caller may reach a test."""
-    names = ("GITHUB_TOKEN", "HF_TOKEN", "OPENALEX_API_KEY", "DAGSTER_HOME")
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No COEVO_* variable, token or DAGSTER_HOME of the caller may reach a test, and no request that a test makes is
+    counted among the caller's."""
+    tokens = ("GITHUB_TOKEN", "HF_TOKEN", "OPENALEX_API_KEY", "SEMANTIC_SCHOLAR_API_KEY")
+    names = (*tokens, "DAGSTER_HOME", "XDG_STATE_HOME")
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COEVO_") or name in names}
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     yield
+    del os.environ["XDG_STATE_HOME"]
     os.environ.update(kept)
 
 

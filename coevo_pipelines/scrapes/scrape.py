@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coevo_pipelines.scrapes.errors import Incomplete, SourceDown
+from coevo_pipelines.scrapes.consent import EVERYBODY, Consent
+from coevo_pipelines.scrapes.errors import Incomplete, SourceDown, Spent
 
 if TYPE_CHECKING:
     import requests
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from coevo_pipelines.windows import Window
 
 log = logging.getLogger(__name__)
+
+GIVE_UP_AFTER = 10
+"""Items one after the other for which the source did not answer: it is down, and each more is minutes of retries."""
 
 
 @dataclass
@@ -32,9 +36,13 @@ class Scrape:
     window: Window
     settings: Settings
     adapter: RecordingAdapter
+    consent: Consent = EVERYBODY
+    """Of whose works no text is asked for."""
     shortfalls: list[str] = field(default_factory=list)
     died: bool = False
     """The source stopped answering on the way, if only for one item."""
+    _lost: int = 0
+    """Items in a row that were not answered."""
 
     @property
     def source(self) -> Source:
@@ -67,20 +75,29 @@ class Scrape:
 
     @contextlib.contextmanager
     def item(self, what: str) -> Iterator[None]:
-        """One of many requests: when it fails for good the rest goes on, and the failure is counted."""
+        """One of many requests: when it fails for good the rest goes on, and the failure is counted. Where the budget
+        is spent or too many in a row fail, there is no rest."""
         try:
             yield
+        except Spent:
+            raise
         except SourceDown as down:
             self.shortfalls.append(f"{what}: {down}")
             self.died = True
+            self._lost += 1
+            if self._lost >= GIVE_UP_AFTER:
+                raise SourceDown(f"{self._lost} items in a row failed, the rest was not asked for") from down
+            return
         except Incomplete as refused:
             self.shortfalls.append(f"{what}: {refused}")
+        self._lost = 0
 
     def get(self, session: requests.Session, path: str, params: dict[str, str]) -> requests.Response:
         """GET below the base url; Incomplete when the service refuses for good."""
         response = session.get(f"{self.base_url}{path}", params=params)
         if response.status_code >= 400:
-            raise Incomplete(f"{path}: HTTP {response.status_code}: {response.text[:200].strip()}")
+            said = " ".join(response.content[:1000].decode("utf-8", "replace").split())
+            raise Incomplete(f"{path}: HTTP {response.status_code}: {said[:200]}")
         return response
 
 

@@ -6,46 +6,60 @@ sources are equally patient, polite and recorded, whatever their client library 
 
 from __future__ import annotations
 
+import io
 import logging
-import os
 import re
-import tempfile
+import socket
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import requests
-from filelock import FileLock
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError
 from urllib3.exceptions import HTTPError as TransportError
 from urllib3.util.retry import Retry
 
-from coevo_pipelines.scrapes.errors import SourceDown
+from coevo_pipelines.scrapes.consent import WITHHELD, said
+from coevo_pipelines.scrapes.errors import Incomplete, SourceDown, Spent
 from coevo_pipelines.scrapes.exchange import Exchange, Journal, Redactor
+from coevo_pipelines.scrapes.limits import UNLIMITED, Budget, RateLimiter, told
 from coevo_pipelines.settings import Http
 from coevo_pipelines.version import user_agent
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 log = logging.getLogger(__name__)
 
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 PROGRESS_EVERY = 50
+LIMIT_PAUSE_S = 60.0
+"""Least pause after a secondary limit that does not say how long, as GitHub asks; it doubles each time."""
 _CHUNK = 1 << 16
+_MOST_MEMBERS = 1_000
+_LIMITED = re.compile(rb"(?i)secondary rate limit|abuse detection")
+_SAME_PAGES = 10
+_PAGE_BYTES = 1_000
+"""An empty page may well be like the one before it; a full one is longer than this."""
+_PAGING = frozenset({"cursor", "offset", "page", "resumptionToken", "skip", "start", "token"})
 _WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
-
-
-class Unreadable(Exception):
-    """The answer came, but is not what its address promises (cut off, a page for people)."""
 
 
 class BodyTooLarge(Exception):
     """The answer is longer than `http.max_body_mb`."""
+
+
+class TooSlow(Exception):
+    """The answer took longer than `http.answer_timeout_s`, however steadily it came."""
 
 
 @dataclass(frozen=True)
@@ -66,39 +80,15 @@ class Endpoint:
         return url.replace(self.base_url, self.label)
 
 
-class RateLimiter:
-    """At most one request per `interval_s` over all processes of this machine that share `name`."""
-
-    def __init__(self, name: str, interval_s: float) -> None:
-        self._interval_s = interval_s
-        folder = Path(tempfile.gettempdir()) / f"coevo-rate-{os.getuid() if hasattr(os, 'getuid') else 0}"
-        self._file = folder / name
-        self._lock = FileLock(folder / f"{name}.lock")
-
-    def wait(self) -> None:
-        """Sleep until it is this process's turn. The lock is held while sleeping: that makes the queue."""
-        if self._interval_s <= 0:
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock:
-            try:
-                last = float(self._file.read_text())
-            except (FileNotFoundError, ValueError):
-                last = 0.0
-            pause = last + self._interval_s - time.time()
-            if 0 < pause <= self._interval_s:  # a clock set back must not stop us for hours
-                time.sleep(pause)
-            self._file.write_text(repr(time.time()))
-
-
 class RecordingAdapter(HTTPAdapter):
-    """A requests transport that retries, keeps to the rate limit and journals each final answer.
+    """A requests transport that retries, keeps to the limits and journals each final answer.
 
     A request whose good answer is in the journal already is answered from there. Transient failures (429, 5xx,
-    a broken connection or body, a body of which `check` says that it is not what the source answers; 403 with
-    a rate-limit header) are repeated with exponential backoff or as Retry-After says; permanent ones (other
-    4xx) are returned at once. When retries are used up, or Retry-After asks for more than the cap, SourceDown
-    is raised, after recording.
+    the service's own `also_transient`, a broken, late or cut off answer, a body of which `check` says that it is
+    not what the source answers; 403 with a rate limit in its headers or text) are repeated with exponential backoff
+    or when the service says; permanent ones (other 4xx) are returned at once. When retries are used up, or the
+    service asks to wait longer than the cap, SourceDown is raised, after recording; Spent, when the budget is spent
+    before a request. Incomplete when the pages of a listing go round in a circle.
     """
 
     def __init__(
@@ -109,60 +99,133 @@ class RecordingAdapter(HTTPAdapter):
         limiter: RateLimiter,
         secrets: Iterable[str] = (),
         sleep: Callable[[float], None] = time.sleep,
+        keeps_addresses: bool = False,
+        withhold: Callable[[str, bytes], tuple[bytes, Mapping[str, datetime]]] = lambda _url, body: (body, {}),
         check: Callable[[str, int, bytes], str] = lambda _url, _status, _body: "",
+        budget: Budget = UNLIMITED,
+        also_transient: Iterable[int] = (),
     ) -> None:
+        self._sent: Callable[[], None] = lambda: None
+        self._pools = _pools(http.answer_timeout_s, self._on_its_way)
         super().__init__(max_retries=0)
         self.endpoint = endpoint
         self.journal = journal
         self.http = http
         self._limiter = limiter
-        self._redactor = Redactor(secrets)
+        self._budget = budget
+        self._redactor = Redactor(secrets, keeps_addresses=keeps_addresses)
         self._sleep = sleep
         self._check = check
+        self._withhold = withhold
+        self._transient = TRANSIENT_STATUSES | frozenset(also_transient)
         self.topic: str | None = None
         self._known = {(e.method, e.url): e for e in journal.exchanges if e.ok}
+        self._unsent = 0
+        self._repeated: tuple[str, str, int] = ("", "", 0)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         method, url = request.method or "GET", request.url or ""
-        stored_url = self._redactor.url(self.endpoint.stored_url(url))
+        stored_url = self._stored_url(request)
         known = self._known.get((method, stored_url))
+        page = stored_url.partition("?")[0]
         if known is not None:
+            self._unsent += 1
+            if self._unsent > 1000 + 10 * len(self._known):
+                raise Incomplete(f"{page}: its pages go round in a circle")
             return _response(request, known, self._served_headers(known.headers))
+        self._unsent = 0
         attempts = self.http.retries + 1
-        failure = ""
+        cap = self.http.retry_after_cap_s
         for attempt in range(1, attempts + 1):
-            self._limiter.wait()
             status: int | None = None
             headers: Mapping[str, str] = {}
             body, wait = b"", None
+            self._await_budget(url)
             try:
-                status, headers, body = self._exchange(request, options)
-                if not _is_transient(status, headers):
-                    wrong = _bad_location(status, headers) or (status < 400 and self._check(url, status, body))
-                    if wrong:
-                        raise Unreadable(wrong)
-                    exchange = self._record(method, stored_url, status, headers, body)
-                    return _response(request, exchange, headers)
-                failure = f"HTTP {status}"
-                wait = _retry_after(headers)
+                with self._limiter.turn() as self._sent:
+                    status, headers, body = self._exchange(request, options)
             except BodyTooLarge as error:
                 self._record(method, stored_url, None, {}, b"", str(error))
                 raise SourceDown(f"{self.endpoint.base_url}: {error}") from error
-            except Unreadable as error:
-                failure = f"HTTP {status}: {error}"
-            except (requests.RequestException, TransportError, OSError) as error:
+            except (requests.RequestException, TransportError, OSError, TooSlow) as error:
                 failure = _plain(error)
+            else:
+                failure, wait = self._judge(url, status, headers, body, attempt)
+                self._budget.answered(url, headers, wait)
+                if not failure:
+                    exchange = self._record(method, stored_url, status, headers, body)
+                    self._no_repeated_page(exchange)
+                    return _response(request, exchange, headers)
             pause = self.http.backoff_s * 2 ** (attempt - 1) if wait is None else wait
-            if attempt == attempts or (wait is not None and wait > self.http.retry_after_cap_s):
+            if attempt == attempts or (wait is not None and wait > cap):
                 break
-            page = stored_url.partition("?")[0]
-            log.info("%s: %s, attempt %d of %d, next in %.0f s", page, failure, attempt, attempts, pause)
+            said = self._redactor.text(failure)
+            log.info("%s: %s, attempt %d of %d, next in %.0f s", page, said, attempt, attempts, pause)
             self._sleep(pause)
-        if wait is not None and wait > self.http.retry_after_cap_s:
-            failure += f", asks to wait {wait:.0f} s (cap {self.http.retry_after_cap_s:.0f} s)"
-        error_text = f"{failure} after {attempt} attempt{'s' if attempt > 1 else ''}"
-        self._record(method, stored_url, status, headers, body, self._redactor.text(error_text))
-        raise SourceDown(f"{self.endpoint.base_url}: {self._redactor.text(error_text)}")
+        until = ""
+        if wait is not None and wait > cap:
+            failure += f", asks to wait {wait:.0f} s (cap {cap:.0f} s)"
+            until = f"; goes on after {_minute(wait)}"
+        error_text = self._redactor.text(f"{failure} after {attempt} attempt{'s' if attempt > 1 else ''}{until}")
+        self._record(method, stored_url, status, headers, body, error_text)
+        raise SourceDown(f"{self.endpoint.base_url}: {error_text}")
+
+    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
+        super().init_poolmanager(*sizes, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):  # these have connections of their own
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def _on_its_way(self) -> None:
+        self._sent()
+
+    def _stored_url(self, request: requests.PreparedRequest) -> str:
+        """The address as it is stored. What a POST sends stands behind the `#`, which is never sent itself: so the
+        row says what was asked, and another body is another question. A source may put it there itself, shorter."""
+        url = self.endpoint.stored_url(request.url or "")
+        if request.body and not urlsplit(url).fragment:
+            body = request.body.encode() if isinstance(request.body, str) else bytes(request.body)
+            url += f"#{quote(self._redactor.body(body), safe='')}"
+        return self._redactor.url(url)
+
+    def _judge(
+        self, url: str, status: int, headers: Mapping[str, str], body: bytes, attempt: int
+    ) -> tuple[str, float | None]:
+        """What is wrong with an answer that is worth another try, and the seconds that the service asks to wait."""
+        limited_text = status in {403, 429} and _LIMITED.search(body[:_CHUNK]) is not None
+        limited = limited_text or "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+        if status in self._transient or (status == 403 and limited):
+            wait = _wait_asked(headers)
+            if wait is None and limited_text:
+                longest = max(LIMIT_PAUSE_S, self.http.retry_after_cap_s)
+                wait = min(LIMIT_PAUSE_S * 2.0 ** (attempt - 1), longest)
+            return f"HTTP {status}", wait
+        wrong = _bad_location(status, headers) or (status < 400 and self._check(url, status, body))
+        return (f"HTTP {status}: {wrong}" if wrong else ""), None
+
+    def _await_budget(self, url: str) -> None:
+        while (closed := self._budget.take(url)) is not None:
+            pause = closed.until - time.time()
+            if pause > self.http.retry_after_cap_s:
+                raise Spent(closed.message)
+            log.info("%s, in %.0f s", closed.message, pause)
+            self._sleep(max(pause, 0.05))
+
+    def _no_repeated_page(self, exchange: Exchange) -> None:
+        """A service that gives the same page under every address would be asked for ever."""
+        if exchange.method != "GET" or exchange.status != 200 or len(exchange.body) < _PAGE_BYTES:
+            return
+        path, _, query = exchange.url.partition("?")
+        listing = f"{path}?{urlencode([(name, value) for name, value in parse_qsl(query) if name not in _PAGING])}"
+        before, digest, times = self._repeated
+        times = times + 1 if (before, digest) == (listing, exchange.body_sha256) else 1
+        self._repeated = (listing, exchange.body_sha256, times)
+        if times >= _SAME_PAGES:
+            raise Incomplete(f"{path}: the same page came {times} times, under different addresses")
 
     def _exchange(
         self, request: requests.PreparedRequest, options: dict[str, Any]
@@ -175,9 +238,9 @@ class RecordingAdapter(HTTPAdapter):
             chunks, size = [], 0
             for chunk in _inflated(response):
                 size += len(chunk)
-                if size > limit:
+                if max(size, response.raw.tell()) > limit:  # packed, a body can also be much longer than it is
                     raise BodyTooLarge(f"the answer is longer than {self.http.max_body_mb} MB (http.max_body_mb)")
-                chunks.append(chunk)
+                chunks += [chunk] if chunk else []
             return response.status_code, response.headers, b"".join(chunks)
 
     def _record(
@@ -190,9 +253,10 @@ class RecordingAdapter(HTTPAdapter):
         error: str | None = None,
     ) -> Exchange:
         kept = {name: self.endpoint.stored_url(value) for name, value in self._redactor.headers(headers).items()}
-        exchange = Exchange(
-            method, stored_url, status, kept, self.endpoint.now(), self._redactor.body(body), error, self.topic
-        )
+        body, withheld = self._withhold(stored_url, self._redactor.body(body))
+        if withheld:
+            kept[WITHHELD] = said(withheld)
+        exchange = Exchange(method, stored_url, status, kept, self.endpoint.now(), body, error, self.topic)
         self.journal.append(exchange)
         if len(self.journal.exchanges) % PROGRESS_EVERY == 0:
             log.info("%s: %d answers so far", self.endpoint.label, len(self.journal.exchanges))
@@ -229,24 +293,35 @@ def _response(request: requests.PreparedRequest, exchange: Exchange, headers: Ma
     # The body is decoded already; these two would describe it as it was on the wire.
     for name in ("content-encoding", "transfer-encoding"):
         response.headers.pop(name, None)
-    response.encoding = requests.utils.get_encoding_from_headers(response.headers)
+    response.encoding = _encoding(exchange.body, response.headers)
     response._content = exchange.body
     return response
 
 
-def _is_transient(status: int, headers: Mapping[str, str]) -> bool:
-    limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
-    return status in TRANSIENT_STATUSES or (status == 403 and limited)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after")
-    if value is None:
-        return None
+def _encoding(body: bytes, headers: Mapping[str, str]) -> str | None:
+    """What can be read as UTF-8 is UTF-8, whatever the headers say: PyGithub would believe them."""
     try:
-        return Retry(retry_after_max=10**9).parse_retry_after(value)  # seconds or an HTTP date
-    except (TransportError, ValueError, OverflowError):
-        return None
+        body.decode()
+    except UnicodeDecodeError:
+        return requests.utils.get_encoding_from_headers(headers)
+    return "utf-8"
+
+
+def _wait_asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait until the service may be asked again, in whichever way it says so."""
+    value = headers.get("retry-after")
+    if value is not None:
+        try:
+            return Retry(retry_after_max=10**9).parse_retry_after(value)  # seconds or an HTTP date
+        except (TransportError, ValueError, OverflowError):
+            return None
+    limit = told(headers, time.time())
+    return limit.reset_in_s + 1 if limit is not None and limit.remaining == 0 else None  # whole seconds are told
+
+
+def _minute(seconds: float) -> str:
+    """The minute after which so many seconds will be over."""
+    return (datetime.now(UTC) + timedelta(seconds=min(seconds, 10**9) + 59)).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _bad_location(status: int, headers: Mapping[str, str]) -> str:
@@ -260,22 +335,84 @@ def _bad_location(status: int, headers: Mapping[str, str]) -> str:
 def _inflated(response: requests.Response) -> Iterator[bytes]:
     """The body's bytes, decoded; unlike urllib3, TransportError when a packed body lacks its end."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding not in {"gzip", "x-gzip", "deflate"}:
-        yield from response.raw.stream(_CHUNK, decode_content=True)
+    pieces = response.raw.stream(_CHUNK, decode_content=False)
+    if coding in {"", "identity"}:
+        yield from pieces
         return
-    decoder, empty = zlib.decompressobj(47), True
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise DecodeError(f"the body is packed as {coding[:40]!r}, which was not asked for")
+    decoder, empty, members = zlib.decompressobj(47), True, 1
     try:
-        for packed in response.raw.stream(_CHUNK, decode_content=False):
+        for packed in pieces:
             empty, rest = False, packed
-            while rest and not decoder.eof:
+            while rest:
+                if decoder.eof:
+                    if rest[:1] != b"\x1f":
+                        break  # filled up with something; browsers pass over it too
+                    members += 1
+                    if members > _MOST_MEMBERS:
+                        raise DecodeError(f"the body has more than {_MOST_MEMBERS:,} members of {coding}")
+                    decoder = zlib.decompressobj(47)  # gzip may come in several members
                 yield decoder.decompress(rest, _CHUNK)
-                rest = decoder.unconsumed_tail
+                rest = decoder.unconsumed_tail or decoder.unused_data
         while not decoder.eof and (more := decoder.decompress(decoder.unconsumed_tail, _CHUNK)):
             yield more
     except zlib.error as error:
         raise DecodeError(f"the body is not {coding}: {error}") from error
     if not decoder.eof and not empty:
         raise DecodeError(f"the {coding} body lacks its end")
+
+
+class _Deadline(io.RawIOBase):
+    """The bytes of a connection until a moment, then TooSlow. A timeout of reading is for one read: a byte now and
+    then keeps that waiting for ever."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket, seconds: float) -> None:
+        self._raw, self._connection, self._seconds = raw, connection, seconds
+        self._until = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise self._late()
+        patience = self._connection.gettimeout()
+        if patience is None or left < patience:
+            self._connection.settimeout(left)
+        try:
+            return self._raw.readinto(buffer)
+        except TimeoutError:
+            if time.monotonic() >= self._until:
+                raise self._late() from None
+            raise
+
+    def _late(self) -> TooSlow:
+        return TooSlow(f"the answer took longer than {self._seconds:g} s (http.answer_timeout_s)")
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _pools(seconds: float, sent: Callable[[], None]) -> dict[str, type[HTTPConnectionPool]]:
+    """Kinds of connections whose answers, from the first byte of the headers to the last of the body, have so long;
+    `sent` is called as soon as a request is on its way."""
+
+    class Answer(HTTPResponse):
+        def __init__(self, connection: socket.socket, *args: Any, **options: Any) -> None:
+            sent()
+            super().__init__(connection, *args, **options)
+            self.fp: Any = io.BufferedReader(_Deadline(self.fp.detach(), connection, seconds))
+
+    # The names of these are in the messages of urllib3, and `_plain` takes them out.
+    plain = type("HTTPConnection", (HTTPConnection,), {"response_class": Answer})
+    secure = type("HTTPSConnection", (HTTPSConnection,), {"response_class": Answer})
+    return {
+        "http": type("HTTPConnectionPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("HTTPSConnectionPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
 
 
 def _plain(error: BaseException) -> str:

@@ -12,8 +12,23 @@ from coevo_pipelines.lake.schemas import SOURCES
 if TYPE_CHECKING:
     from coevo_pipelines.scrapes.exchange import Exchange
     from coevo_pipelines.scrapes.scrape import Scrape
+    from coevo_pipelines.scrapes.withholding import Withhold
     from coevo_pipelines.settings import Source
     from coevo_pipelines.traces.records import Traces
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a service gives in a window of time to those without and with a token.
+
+    A window of a day ends at 00:00 UTC, a shorter one begins with its first request. `path` is a part of the
+    addresses that count; of several quotas of a service the first that fits is the one.
+    """
+
+    seconds: int
+    anonymous: int
+    with_token: int
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,12 @@ class Service:
     """The variable under which people already keep their key or token."""
     shares_limits_of: str | None = None
     """Another source whose service counts these requests too."""
+    quotas: tuple[Quota, ...] = ()
+    """What it gives a minute, an hour or a day."""
+    keeps_addresses: bool = False
+    """E-mail addresses in its answers are stored: whoever stands there gave them for that."""
+    also_transient: tuple[int, ...] = ()
+    """Statuses that are refusals elsewhere, and here mean: ask again later."""
 
 
 class SourceModule(Protocol):
@@ -37,6 +58,8 @@ class SourceModule(Protocol):
     check: Callable[[str, int, bytes], str]
     """What is wrong with a good answer to this url; empty when it can be read."""
     parse: Callable[[Exchange, Traces], None]
+    withhold: Withhold
+    """Leaves the texts of works that are opted out away: one of `scrapes/withholding.py`."""
 
 
 def source(name: str) -> SourceModule:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 _BLOCK = bytes(1 << 16)
@@ -35,6 +35,7 @@ class Seen:
     """Names in lower case."""
     at: float
     """Monotonic seconds."""
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -71,10 +72,11 @@ class CutOff:
 
 @dataclass(frozen=True)
 class Drip:
-    """The body byte by byte, with a pause before each."""
+    """An answer byte by byte, with a pause before each: of its body, of a chunk of it, or of the headers before it."""
 
     body: bytes
     pause_s: float
+    of: Literal["body", "chunk", "headers"] = "body"
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,12 @@ def misbehaving(play: Play) -> Iterator[Server]:
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            step = server.next(Seen(self.command, self.path, headers, time.monotonic()))
+            sent = self.rfile.read(int(headers.get("content-length", 0)))
+            step = server.next(Seen(self.command, self.path, headers, time.monotonic(), sent))
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._perform(step)
+
+        do_POST = do_GET
 
         def _perform(self, step: Step) -> None:
             if isinstance(step, Answer):
@@ -149,11 +154,7 @@ def misbehaving(play: Play) -> Iterator[Server]:
                 if step.reset:
                     self._reset()
             elif isinstance(step, Drip):
-                self._head(200, len(step.body), {})
-                for byte in step.body:
-                    if over.wait(step.pause_s):
-                        break
-                    self.wfile.write(bytes([byte]))
+                self._drip(step)
             elif isinstance(step, Huge):
                 self._huge(step)
             else:
@@ -169,6 +170,20 @@ def misbehaving(play: Play) -> Iterator[Server]:
             else:
                 self.send_header("Content-Length", str(length))
             self.end_headers()
+
+        def _drip(self, step: Drip) -> None:
+            self.close_connection = True
+            slow = step.body
+            if step.of == "headers":
+                slow = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(step.body), step.body)
+            else:
+                self._head(200, None if step.of == "chunk" else len(step.body), {})
+                if step.of == "chunk":
+                    slow = b"%x\r\n%b\r\n0\r\n\r\n" % (len(step.body), step.body)
+            for byte in slow:
+                if over.wait(step.pause_s):
+                    break
+                self.wfile.write(bytes([byte]))
 
         def _huge(self, step: Huge) -> None:
             self.close_connection = True
@@ -219,7 +234,9 @@ def relay(root: str) -> Callable[[Seen], Answer]:
     def passed_on(request: Seen) -> Answer:
         connection = HTTPConnection(parts.hostname or "", parts.port)
         try:
-            connection.request("GET", request.target, headers={"Host": request.headers["host"]})
+            connection.request(
+                request.method, request.target, body=request.body or None, headers={"Host": request.headers["host"]}
+            )
             answer = connection.getresponse()
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OWN_HEADERS}
             return Answer(answer.status, answer.read(), headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,8 +23,9 @@ from coevo_pipelines.scrapes.collect import Capture, collect
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange, Journal
 from coevo_pipelines.scrapes.github import MOST_SEARCH_RESULTS
+from coevo_pipelines.scrapes.limits import RateLimiter
 from coevo_pipelines.scrapes.scrape import Scrape, sliced, split
-from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter
+from coevo_pipelines.scrapes.session import Endpoint, RecordingAdapter
 from coevo_pipelines.scrapes.sources import source as source_module
 from coevo_pipelines.settings import SAMPLE_START, SWARM_INTELLIGENCE, Settings, load_settings
 from coevo_pipelines.traces.records import xml_root
@@ -427,9 +429,12 @@ def test_the_other_sources_resume_too(name: str, survived: int, ask: Ask) -> Non
 
 
 def works(count: Any, *pages: tuple[int, str | None]) -> list[Answer]:
-    """Pages of so many works each, with the next cursor."""
+    """Pages of so many works each, numbered through, with the next cursor."""
+    numbers = itertools.count()
     return [
-        as_json({"meta": {"count": count, "next_cursor": cursor}, "results": [{"id": n} for n in range(size)]})
+        as_json(
+            {"meta": {"count": count, "next_cursor": cursor}, "results": [{"id": next(numbers)} for _ in range(size)]}
+        )
         for size, cursor in pages
     ]
 
@@ -511,8 +516,10 @@ def test_a_count_that_is_no_number_is_incomplete_not_raised(count: Any, ask: Ask
 # --- arXiv ---------------------------------------------------------------------------------------------
 
 
-def feed(total: Any, entries: int) -> Answer:
-    entry = "<entry><id>http://arxiv.org/abs/1903.00001v1</id></entry>" * entries
+def feed(total: Any, entries: int, first: int = 0) -> Answer:
+    """A page of so many papers, numbered from `first`."""
+    numbers = range(first, first + entries)
+    entry = "".join(f"<entry><id>http://arxiv.org/abs/1903.{n:05}v1</id></entry>" for n in numbers)
     body = (
         '<feed xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns="http://www.w3.org/2005/Atom">'
         f"<opensearch:totalResults>{total}</opensearch:totalResults>{entry}</feed>"
@@ -533,13 +540,13 @@ def test_an_empty_page_in_the_middle_is_asked_again_once_and_then_incomplete(ask
 
 
 def test_an_empty_page_that_is_there_when_asked_again_does_not_show(ask: Ask) -> None:
-    with misbehaving([feed(25, 10), feed(25, 0), feed(25, 9), feed(25, 6)]) as server:
+    with misbehaving([feed(25, 10), feed(25, 0), feed(25, 9, 10), feed(25, 6, 19)]) as server:
         assert ask("arxiv", server.url, sources=TEN_A_PAGE).complete
         assert [r.parameters["start"] for r in server.seen] == ["0", "10", "10", "19"]
 
 
 def test_a_page_that_is_too_short_is_followed_by_what_it_left_out(ask: Ask) -> None:
-    with misbehaving([feed(25, 10), feed(25, 3), feed(25, 10), feed(25, 2)]) as server:
+    with misbehaving([feed(25, 10), feed(25, 3, 10), feed(25, 10, 13), feed(25, 2, 23)]) as server:
         assert ask("arxiv", server.url, sources=TEN_A_PAGE).complete
         assert [r.parameters["start"] for r in server.seen] == ["0", "10", "13", "23"]
 
@@ -573,8 +580,11 @@ def test_a_span_with_too_many_papers_is_cut_by_date_without_gap_or_overlap(day: 
 
 
 def test_a_span_with_as_many_papers_as_can_be_paged_through_is_not_cut(ask: Ask) -> None:
-    page = feed(DEEPEST_OFFSET, 2000)
-    with misbehaving(lambda _: page) as server:
+    def page(request: Seen) -> Step:
+        first = int(request.parameters["start"])
+        return feed(DEEPEST_OFFSET, min(2000, DEEPEST_OFFSET - first), first)
+
+    with misbehaving(page) as server:
         assert ask("arxiv", server.url, sources={"arxiv": {"page_size": 2000}}).complete
         assert [r.parameters["start"] for r in server.seen] == ["0", "2000", "4000", "6000", "8000"]
 
@@ -789,6 +799,39 @@ def test_more_than_three_shortfalls_are_counted(ask: Ask) -> None:
     with misbehaving(play) as server:
         capture = ask("github", server.url, topics=ONE_TOPIC)
     assert [part.partition(":")[0] for part in capture.reason.split("; ")] == [*names[:3], "and 2 more"]
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_a_source_that_dies_among_its_items_is_not_asked_for_hundreds_more(every: int, ask: Ask) -> None:
+    """Each would be tried with all its pauses. Where some are answered in between, all are asked for."""
+    names = [f"some/r{number:02}" for number in range(30)]
+
+    def play(request: Seen) -> Step:
+        if "q" in request.parameters:
+            return found(30, *names)
+        number = int(request.path.removesuffix("/contents/")[-2:])
+        return as_json([]) if every > 1 and number % every == 0 else Answer(500)
+
+    with misbehaving(play) as server:
+        capture = ask("github", server.url, topics=ONE_TOPIC)
+        items = {request.path for request in server.seen if "q" not in request.parameters}
+        assert len(server.seen) < 100
+    assert capture.resumable
+    if every == 1:
+        assert len(items) == 10
+        assert capture.reason.startswith("10 items in a row failed, the rest was not asked for; some/r00: ")
+    else:
+        assert len(items) == 30
+        assert capture.reason.endswith("and 21 more")
+
+
+@pytest.mark.parametrize("name", ["arxiv", "openalex"])
+def test_a_refusal_of_many_lines_is_one_line_of_the_reason(name: str, ask: Ask) -> None:
+    page = b"<html>\n<body>\n\n  <h1>Bad\trequest</h1>" + b"\xff<p>no</p>\n" * 100_000
+    with misbehaving([Answer(400, page, {"Content-Type": "text/html; charset=nonsense"})]) as server:
+        capture = ask(name, server.url)
+    assert "HTTP 400: <html> <body> <h1>Bad request</h1>" in capture.reason
+    assert len(capture.reason) < 300
 
 
 # --- Hugging Face --------------------------------------------------------------------------------------

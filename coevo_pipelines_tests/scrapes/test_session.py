@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import gzip
-import multiprocessing
-import tempfile
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http import HTTPStatus
-from itertools import pairwise
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 import requests
 
-from coevo_pipelines.scrapes.errors import SourceDown
+from coevo_pipelines.scrapes.errors import Incomplete, SourceDown
 from coevo_pipelines.scrapes.exchange import REDACTED, Exchange, Journal
-from coevo_pipelines.scrapes.session import Endpoint, RateLimiter, RecordingAdapter, new_session
+from coevo_pipelines.scrapes.limits import RateLimiter
+from coevo_pipelines.scrapes.session import Endpoint, RecordingAdapter, new_session
 from coevo_pipelines.settings import Http
 from coevo_pipelines_tests.scrapes.misbehaving import (
     Answer,
@@ -146,6 +146,37 @@ class TestTransientFailures:
             assert (kept.status, kept.body) == (None, b"")
 
 
+def test_a_gzip_body_in_several_members_is_read_whole(dial: Dial) -> None:
+    members = gzip.compress(b'{"good": ') + gzip.compress(b"") + gzip.compress(b"true}")
+    filled = gzip.compress(GOOD.body) + bytes(100)  # padded: what is behind is no member
+    headers = {"Content-Encoding": "gzip"}
+    with misbehaving([Answer(200, members, headers), Answer(200, filled, headers)]) as server:
+        dialled = dial(server.url)
+        assert dialled.get("/a").json() == {"good": True}
+        assert dialled.get("/b").json() == {"good": True}
+    assert dialled.pauses == []
+
+
+def test_a_body_of_very_many_members_is_a_broken_answer(dial: Dial) -> None:
+    """Each costs time to begin, whether there is anything in it or not."""
+    headers = {"Content-Encoding": "gzip"}
+    play = [Answer(200, gzip.compress(b"") * members, headers) for members in (1_000, 1_001)]
+    with misbehaving(play) as server:
+        dialled = dial(server.url, PATIENT.model_copy(update={"retries": 0}))
+        assert dialled.get("/a").content == b""
+        with pytest.raises(SourceDown, match=r"more than 1,000 members of gzip after 1 attempt$"):
+            dialled.get("/b")
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "x" * 5000])
+def test_a_body_packed_as_nobody_asked_for_is_a_broken_answer(coding: str, dial: Dial) -> None:
+    with misbehaving([Answer(200, gzip.compress(GOOD.body), {"Content-Encoding": coding}), GOOD]) as server:
+        dialled = dial(server.url)
+        assert dialled.get().json() == {"good": True}
+        assert "br" not in server.seen[0].headers["accept-encoding"]
+    assert dialled.pauses == [2.0]
+
+
 @pytest.mark.parametrize("size", [9, 5_000_000])
 def test_a_gzip_body_without_its_end_is_a_broken_answer(size: int, dial: Dial) -> None:
     text = b'{"a": "' + bytes(range(97, 107)) * (size // 10) + b'"}'
@@ -221,6 +252,45 @@ def test_a_body_that_stops_in_the_middle_is_down(dial: Dial) -> None:
     assert (dialled.last.status, dialled.last.body) == (None, b"")
 
 
+@pytest.mark.parametrize("of", ["body", "chunk", "headers"])
+def test_an_answer_that_drips_is_given_up_after_its_time_however_steadily_it_comes(of: Any, dial: Dial) -> None:
+    """No single read takes long: only the whole does."""
+    slow = PATIENT.model_copy(update={"read_timeout_s": 5.0, "answer_timeout_s": 0.5, "retries": 1})
+    with misbehaving([Drip(bytes(10_000), 0.02, of)] * 5) as server:
+        dialled = dial(server.url, slow)
+        before = time.monotonic()
+        with pytest.raises(SourceDown, match=r"took longer than 0.5 s \(http.answer_timeout_s\) after 2 attempts$"):
+            dialled.get()
+        assert 1.0 <= time.monotonic() - before < 3.0
+        assert len(server.seen) == 2
+    assert dialled.pauses == [2.0]
+    assert (dialled.last.status, dialled.last.body) == (None, b"")
+
+
+@pytest.mark.parametrize("of", ["body", "chunk", "headers"])
+def test_a_silence_longer_than_the_time_of_an_answer_is_no_longer_waited_for(of: Any, dial: Dial) -> None:
+    slow = PATIENT.model_copy(update={"read_timeout_s": 30.0, "answer_timeout_s": 0.4, "retries": 0})
+    with misbehaving([Drip(b"xy", 3600.0, of)]) as server:
+        before = time.monotonic()
+        with pytest.raises(SourceDown, match=r"took longer than 0.4 s"):
+            dial(server.url, slow).get()
+        assert time.monotonic() - before < 2.0
+
+
+def test_each_answer_has_the_whole_time_on_one_connection(dial: Dial) -> None:
+    """The time does not run on from one answer to the next."""
+    slow = PATIENT.model_copy(update={"answer_timeout_s": 0.6, "retries": 0})
+
+    def play(_: Seen) -> Step:
+        time.sleep(0.25)
+        return GOOD
+
+    with misbehaving(play) as server:
+        dialled = dial(server.url, slow)
+        for page in range(4):
+            assert dialled.get(f"/{page}").json() == {"good": True}
+
+
 def test_a_slow_body_is_waited_for(dial: Dial) -> None:
     with misbehaving([Drip(b"slow but whole", 0.01)]) as server:
         dialled = dial(server.url)
@@ -258,12 +328,15 @@ def test_retry_after_as_a_date_is_obeyed(dial: Dial) -> None:
 def test_a_retry_after_above_the_cap_ends_at_once_and_says_so(status: int, dial: Dial) -> None:
     with misbehaving([Answer(status, b"budget spent", {"Retry-After": "3600"}), GOOD]) as server:
         dialled = dial(server.url)
-        with pytest.raises(SourceDown, match=rf"HTTP {status}, asks to wait 3600 s \(cap 120 s\) after 1 attempt$"):
+        said = rf"HTTP {status}, asks to wait 3600 s \(cap 120 s\) after 1 attempt; goes on after [\d-]+ [\d:]+ UTC$"
+        with pytest.raises(SourceDown, match=said) as down:
             dialled.get()
         assert len(server.seen) == 1
     assert dialled.pauses == []
     assert (dialled.last.status, dialled.last.body) == (status, b"budget spent")
-    assert dialled.last.error == f"HTTP {status}, asks to wait 3600 s (cap 120 s) after 1 attempt"
+    assert str(down.value) == f"{server.url}: {dialled.last.error}"
+    until = datetime.strptime(f"{str(down.value)[-20:-4]}+0000", "%Y-%m-%d %H:%M%z")
+    assert timedelta(minutes=-1) < until - datetime.now(UTC) - timedelta(hours=1) < timedelta(minutes=1)
 
 
 def test_a_date_above_the_cap_ends_at_once(dial: Dial) -> None:
@@ -273,6 +346,95 @@ def test_a_date_above_the_cap_ends_at_once(dial: Dial) -> None:
         with pytest.raises(SourceDown, match=r"asks to wait \d+ s \(cap 120 s\)"):
             dialled.get()
     assert dialled.pauses == []
+
+
+def in_seconds(seconds: int) -> str:
+    """GitHub's way to name a time: seconds since 1970."""
+    return str(int(time.time()) + seconds)
+
+
+LIMITED = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
+ABUSE = b'{"message": "You have triggered an abuse detection mechanism. Please wait a few minutes."}'
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize("body", [LIMITED, ABUSE], ids=["secondary", "abuse"])
+def test_a_secondary_limit_that_does_not_say_how_long_is_a_minute_and_doubles_up_to_the_cap(
+    status: int, body: bytes, dial: Dial
+) -> None:
+    with misbehaving([Answer(status, body)] * 3 + [GOOD]) as server:
+        dialled = dial(server.url, PATIENT.model_copy(update={"retry_after_cap_s": 100.0}))
+        assert dialled.get().status_code == 200
+        assert len(server.seen) == 4
+    assert dialled.pauses == [60, 100, 100]
+
+
+def test_a_secondary_limit_is_not_waited_for_by_the_impatient(dial: Dial) -> None:
+    with misbehaving([Answer(403, LIMITED), GOOD]) as server:
+        dialled = dial(server.url, PATIENT.model_copy(update={"retry_after_cap_s": 30.0}))
+        with pytest.raises(
+            SourceDown, match=r"HTTP 403, asks to wait 60 s \(cap 30 s\) after 1 attempt; goes on after"
+        ):
+            dialled.get()
+        assert len(server.seen) == 1
+    assert dialled.pauses == []
+
+
+def test_a_secondary_limit_with_retry_after_is_that_long(dial: Dial) -> None:
+    with misbehaving([Answer(403, LIMITED, {"Retry-After": "7"}), GOOD]) as server:
+        dialled = dial(server.url)
+        assert dialled.get().status_code == 200
+    assert dialled.pauses == [7]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        pytest.param(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "EPOCH"}, 90, id="GitHub"),
+        pytest.param(429, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "EPOCH"}, 90, id="GitHub 429"),
+        pytest.param(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "90"}, 90, id="OpenAlex"),
+        pytest.param(429, {"RateLimit": '"api";r=0;t=90', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}, 90,
+                     id="Hugging Face"),
+        pytest.param(429, {"RateLimit": '"api";r=0;t=90', "Retry-After": "5"}, 4, id="Retry-After goes first"),
+        pytest.param(429, {"RateLimit": '"api";r=3;t=90'}, 1, id="something is left: the own pause"),
+        pytest.param(403, {"x-ratelimit-remaining": "0"}, 1, id="no time: the own pause"),
+    ],
+)  # fmt: skip
+def test_the_time_at_which_there_is_more_is_waited_for(
+    status: int, headers: dict[str, str], expected: float, dial: Dial
+) -> None:
+    told = {name: in_seconds(90) if value == "EPOCH" else value for name, value in headers.items()}
+    with misbehaving([Answer(status, b"{}", told), GOOD]) as server:
+        dialled = dial(server.url)
+        assert dialled.get().status_code == 200
+        assert len(server.seen) == 2
+    (pause,) = dialled.pauses
+    assert 0 <= pause - expected <= 1.01  # told in whole seconds, so one more is waited
+
+
+@pytest.mark.parametrize("reset", ["41741", "EPOCH"])
+def test_a_budget_that_is_spent_for_hours_ends_at_once_and_says_when_it_goes_on(reset: str, dial: Dial) -> None:
+    told = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": in_seconds(41741) if reset == "EPOCH" else reset}
+    with misbehaving([Answer(429, b"{}", told), GOOD]) as server:
+        dialled = dial(server.url)
+        with pytest.raises(
+            SourceDown, match=r"HTTP 429, asks to wait 4174\d s \(cap 120 s\) after 1 attempt; "
+        ) as down:
+            dialled.get()
+        assert len(server.seen) == 1
+    until = datetime.strptime(f"{str(down.value)[-20:-4]}+0000", "%Y-%m-%d %H:%M%z")
+    assert 0 <= (until - datetime.now(UTC)).total_seconds() - 41741 <= 62
+    assert dialled.pauses == []
+
+
+def test_a_status_that_one_service_means_otherwise_is_repeated_there(dial: Dial) -> None:
+    """406 of arXiv's edge; elsewhere it is a refusal."""
+    with misbehaving([Answer(406), GOOD, Answer(406)]) as server:
+        dialled = dial(server.url)
+        dialled.adapter._transient |= {406}
+        assert dialled.get("/a").status_code == 200
+        assert dialled.pauses == [2.0]
+        assert dial(server.url).get("/b").status_code == 406
 
 
 def test_the_message_says_how_long_the_service_asks_to_wait(dial: Dial) -> None:
@@ -347,6 +509,143 @@ def test_a_body_of_exactly_the_limit_is_kept(dial: Dial) -> None:
     assert all(exchange.ok for exchange in dialled.journal.exchanges)
 
 
+MEASURED = """
+import re, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from coevo_pipelines.scrapes.errors import Incomplete, SourceDown
+from coevo_pipelines.scrapes.exchange import Journal
+from coevo_pipelines.scrapes.limits import RateLimiter
+from coevo_pipelines.scrapes.session import Endpoint, RecordingAdapter, new_session
+from coevo_pipelines.settings import Http
+url, journal, most = sys.argv[1:]
+endpoint = Endpoint(url, url, lambda: datetime.now(UTC))
+adapter = RecordingAdapter(endpoint, Journal(Path(journal)), Http(max_body_mb=int(most)), RateLimiter("x", 0.0))
+session = new_session(adapter)
+session.get(url + "/small")
+def peak():  # not ru_maxrss: a process begins with that of its parent
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+before = peak()
+try:
+    session.get(url + "/large")
+except SourceDown as down:
+    print(peak() - before, down)
+"""
+
+
+EMPTY_BLOCKS = gzip.compress(b"")[:10] + bytes.fromhex("000000ffff") * (40 << 20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("most", [1, 16])
+@pytest.mark.parametrize(
+    "large",
+    [
+        pytest.param(lambda: Huge(200), id="200 MB announced"),
+        pytest.param(lambda: Huge(200, chunked=True), id="200 MB in chunks"),
+        pytest.param(
+            lambda: Answer(200, gzip.compress(bytes(200 << 20), 1), {"Content-Encoding": "gzip"}), id="gzip bomb"
+        ),
+        pytest.param(
+            lambda: Answer(200, EMPTY_BLOCKS, {"Content-Encoding": "gzip"}), id="200 MB that unpack to nothing"
+        ),
+    ],
+)
+def test_a_body_far_over_the_limit_costs_no_more_memory_than_the_limit(large: Any, most: int, tmp_path: Path) -> None:
+    """Measured in a process of its own: peak memory with the answer, above that without."""
+    with misbehaving([GOOD, large()]) as server:
+        command = [sys.executable, "-c", MEASURED, server.url, str(tmp_path / "day.jsonl"), str(most)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert len(server.seen) == 2
+    grown, _, said = run.stdout.partition(" ")
+    assert f"the answer is longer than {most} MB (http.max_body_mb)" in said, run.stderr
+    assert int(grown) / 1024 < most + 8
+    assert (tmp_path / "day.jsonl").stat().st_size < 10_000
+
+
+# --- what repeats --------------------------------------------------------------------------------------
+
+
+def test_pages_of_one_listing_that_are_all_the_same_end_it(dial: Dial) -> None:
+    page = Answer(200, b"[" + b"1," * 1000 + b"1]", {"Content-Type": "application/json"})
+    with misbehaving(lambda _: page) as server:
+        dialled = dial(server.url)
+        for number in range(1, 10):
+            dialled.get(f"/works?q=a&page={number}")
+        with pytest.raises(Incomplete, match=r"/works: the same page came 10 times, under different addresses$"):
+            dialled.get("/works?q=a&page=10")
+        assert len(server.seen) == 10
+    assert len(dialled.journal.exchanges) == 10  # it is kept: the message can be checked
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param([f"/works?q={n}" for n in range(12)], id="other questions, one answer"),
+        pytest.param([f"/repos/{n}/readme" for n in range(12)], id="other things alike"),
+    ],
+)
+def test_other_questions_may_have_the_same_answer(addresses: list[str], dial: Dial) -> None:
+    page = Answer(200, b"[" + b"1," * 1000 + b"1]")
+    with misbehaving(lambda _: page) as server:
+        dialled = dial(server.url)
+        assert [dialled.get(address).status_code for address in addresses] == [200] * 12
+
+
+def test_empty_pages_may_be_alike(dial: Dial) -> None:
+    with misbehaving(lambda _: Answer(200, b'{"items": []}')) as server:
+        dialled = dial(server.url)
+        assert [dialled.get(f"/works?page={n}").status_code for n in range(12)] == [200] * 12
+
+
+def test_pages_that_lead_back_to_each_other_end(dial: Dial) -> None:
+    """No request is sent any more, so nothing else would ever stop it."""
+
+    def play(request: Seen) -> Step:
+        following = "b" if request.parameters["cursor"] == "a" else "a"
+        return Answer(200, following.encode(), {"Link": f'<{server.url}/works?cursor={following}>; rel="next"'})
+
+    with misbehaving(play) as server:
+        dialled = dial(server.url)
+        answer = dialled.get("/works?cursor=a")
+        with pytest.raises(Incomplete, match=r"/works: its pages go round in a circle$"):
+            for _ in range(10_000):
+                answer = dialled.session.get(answer.links["next"]["url"])
+        assert len(server.seen) == 2
+
+
+# --- what is sent --------------------------------------------------------------------------------------
+
+
+def test_a_post_is_kept_with_what_it_asked_and_another_body_is_another_question(dial: Dial) -> None:
+    def play(request: Seen) -> Step:
+        return Answer(200, b"answer to " + request.body, {"Content-Type": "text/plain"})
+
+    with misbehaving(play) as server:
+        dialled = dial(server.url, secrets=[SECRET])
+        one = dialled.session.post(f"{server.url}/batch?fields=title", json={"ids": ["a", "ä#&"]})
+        two = dialled.session.post(f"{server.url}/batch?fields=title", data=f"key={SECRET}")
+        again = dial(server.url, secrets=[SECRET])
+        assert again.session.post(f"{server.url}/batch?fields=title", json={"ids": ["a", "ä#&"]}).content == one.content
+        assert again.session.post(f"{server.url}/batch?fields=title", data=f"key={SECRET}").status_code == 200
+        assert len(server.seen) == 2
+        assert {request.target for request in server.seen} == {"/batch?fields=title"}  # what is behind # stays here
+        assert two.status_code == 200
+    first, second = dialled.journal.exchanges
+    assert (first.method, first.url.partition("#")[0]) == ("POST", f"{server.url}/batch?fields=title")
+    assert unquote(first.url.partition("#")[2]).replace(" ", "") == '{"ids":["a","\\u00e4#&"]}'
+    assert unquote(second.url.partition("#")[2]) == f"key={REDACTED}"
+    assert SECRET.encode() not in dialled.bytes
+
+
+def test_a_source_may_say_shorter_what_it_sends(dial: Dial) -> None:
+    with misbehaving(lambda request: Answer(200, request.body)) as server:
+        dialled = dial(server.url)
+        for ids in ("a,b", "c"):
+            dialled.session.post(f"{server.url}/batch#ids={ids}", json={"ids": ids.split(",")})
+    assert [e.url for e in dialled.journal.exchanges] == [f"{server.url}/batch#ids=a,b", f"{server.url}/batch#ids=c"]
+
+
 # --- the journal ---------------------------------------------------------------------------------------
 
 
@@ -400,6 +699,63 @@ def test_a_failure_in_the_journal_is_asked_again_after_a_restart(dial: Dial) -> 
         again = dial(server.url)
         assert again.get().status_code == 200
     assert [(e.status, e.ok) for e in again.journal.exchanges] == [(503, False), (200, True)]
+
+
+FULL = """
+import resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from coevo_pipelines.scrapes.exchange import Journal
+from coevo_pipelines.scrapes.limits import RateLimiter
+from coevo_pipelines.scrapes.session import Endpoint, RecordingAdapter, new_session
+from coevo_pipelines.settings import Http
+url, path = sys.argv[1:]
+endpoint = Endpoint(url, url, lambda: datetime.now(UTC))
+journal = Journal(Path(path))
+session = new_session(RecordingAdapter(endpoint, journal, Http(backoff_s=0), RateLimiter("x", 0.0)))
+session.get(url + "/one")
+resource.setrlimit(resource.RLIMIT_FSIZE, (Path(path).stat().st_size + 500, resource.RLIM_INFINITY))
+try:
+    session.get(url + "/two")
+except OSError as error:
+    print(type(error).__name__, error.strerror)
+session.get(url + "/three")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits on file size are a matter of Unix")
+def test_a_full_disk_is_raised_and_not_taken_for_a_broken_connection(dial: Dial) -> None:
+    """What was kept before is whole, and what is kept after (somebody made room) is not glued to half a line."""
+    with misbehaving([GOOD, Answer(200, bytes(5000)), Answer(200, b"3")]) as server:
+        path = dial.path
+        path.parent.mkdir()
+        command = [sys.executable, "-c", FULL, server.url, str(path)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert run.stdout == "OSError File too large\n", run.stderr
+        assert server.targets == ["/one", "/two", "/three"]  # asked once: another try would not make room
+    assert [exchange.body for exchange in Journal(path).exchanges] == [GOOD.body, b"3"]
+
+
+def test_a_damaged_line_of_the_journal_is_asked_again_and_nothing_else(
+    dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "coevo_pipelines")
+    bodies = [b"one", b"two", b"three"]
+    with misbehaving([Answer(200, body) for body in [*bodies, b"two"]]) as server:
+        dialled = dial(server.url)
+        for number in (1, 2, 3):
+            dialled.get(f"/{number}")
+        first, second, third, _ = dial.path.read_bytes().split(b"\n")
+        turned = second.replace(b'"body": "dHdv"', b'"body": "dHdw"')  # a body that is base64 and not what came
+        assert turned != second
+        for damaged in (turned, b"\x00" * len(second), second[:-7], b"[]", b"{}", second.replace(b"GET", b"\xff\xfe")):
+            dial.path.write_bytes(b"\n".join([first, damaged, third, b""]))
+            caplog.clear()
+            assert [exchange.body for exchange in Journal(dial.path).exchanges] == [b"one", b"three"]
+            assert f"{dial.path} line 2 is damaged" in caplog.text
+        again = dial(server.url)
+        assert [again.get(f"/{number}").content for number in (1, 2, 3)] == bodies
+        assert server.targets == ["/1", "/2", "/3", "/2"]
 
 
 # --- redirects -----------------------------------------------------------------------------------------
@@ -575,95 +931,6 @@ def test_a_proxy_of_the_environment_is_not_asked_for_loopback(dial: Dial, monkey
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         assert dial(server.url).get().status_code == 200
-
-
-# --- the rate limiter ----------------------------------------------------------------------------------
-
-INTERVAL = 0.15
-CLOCK_SLACK = 0.005
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary folder of the test's own, also for processes it starts."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-def state(folder: Path) -> Path:
-    (found,) = folder.glob("coevo-rate-*/polite")
-    return found
-
-
-def take_turns(folder: Path, turns: int, kept: Path) -> None:
-    """In a process of its own: wait for each turn and keep the time that the limiter noted last."""
-    limiter = RateLimiter("polite", INTERVAL)
-    for _ in range(turns):
-        limiter.wait()
-        with kept.open("a") as stream:
-            stream.write(f"{state(folder).read_text()}\n")
-
-
-def test_two_processes_keep_the_interval_together(temporary: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    before = time.time()
-    files = [temporary / "one.txt", temporary / "two.txt"]
-    processes = [context.Process(target=take_turns, args=(temporary, 3, file)) for file in files]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
-    noted = [line for file in files for line in file.read_text().splitlines()]
-    assert len(noted) == 6
-    # A process may be so slow to look that it sees the other's next turn (or a half-written one): what it
-    # then noted is another turn's time, or nothing, never a wrong one.
-    turns = sorted({float(line) for line in noted if line} | {float(state(temporary).read_text())})
-    assert all(later - earlier >= INTERVAL - CLOCK_SLACK for earlier, later in pairwise(turns))
-    assert turns[-1] - before >= 5 * INTERVAL - CLOCK_SLACK
-
-
-@pytest.mark.parametrize("garbage", [b"", b"\xff\xfe\x00", b"yesterday", b"nan", b"inf", b"-inf", b"9e99", b"1.5\n2.5"])
-def test_a_corrupted_state_does_not_break_the_limiter(garbage: bytes, temporary: Path) -> None:
-    limiter = RateLimiter("polite", INTERVAL)
-    limiter.wait()
-    state(temporary).write_bytes(garbage)
-    before = time.time()
-    limiter.wait()
-    first = float(state(temporary).read_text())
-    limiter.wait()
-    second = float(state(temporary).read_text())
-    assert first >= before - CLOCK_SLACK
-    assert second - first >= INTERVAL - CLOCK_SLACK
-
-
-def test_limiters_of_different_names_and_without_interval_do_not_touch_each_other(temporary: Path) -> None:
-    RateLimiter("polite", INTERVAL).wait()
-    noted = state(temporary).read_text()
-    RateLimiter("other", INTERVAL).wait()
-    RateLimiter("polite", 0.0).wait()
-    assert state(temporary).read_text() == noted
-
-
-def test_every_attempt_waits_for_its_turn(temporary: Path, tmp_path: Path) -> None:
-    with misbehaving([Answer(500), Answer(500), GOOD]) as server:
-        endpoint = Endpoint(server.url, server.url, lambda: NOON)
-        limiter = RateLimiter("polite", INTERVAL)
-        http = PATIENT.model_copy(update={"backoff_s": 0.0})
-        adapter = RecordingAdapter(endpoint, Journal(tmp_path / "j.jsonl"), http, limiter, sleep=lambda _: None)
-        before = time.time()
-        assert new_session(adapter).get(f"{server.url}/works").status_code == HTTPStatus.OK
-    assert float(state(temporary).read_text()) - before >= 2 * INTERVAL - CLOCK_SLACK
-
-
-def test_an_answer_from_the_journal_takes_no_turn(temporary: Path, dial: Dial) -> None:
-    with misbehaving([GOOD]) as server:
-        dial(server.url).get()
-        limiter = RateLimiter("polite", INTERVAL)
-        adapter = RecordingAdapter(Endpoint(server.url, server.url, lambda: NOON), Journal(dial.path), PATIENT, limiter)
-        assert new_session(adapter).get(f"{server.url}/works").content == GOOD.body
-    assert list(temporary.glob("coevo-rate-*/polite")) == []
 
 
 def test_the_script_is_over_when_it_is_over() -> None:

@@ -45,6 +45,14 @@ def exchange(name: str, path_ends: str = "", status: int = 200) -> Exchange:
     raise LookupError(f"{name} holds no answer {status} for a url that ends in {path_ends!r}")
 
 
+def of_host(host: str) -> list[str]:
+    """Names of the recordings of paper indexes in which this host answers something."""
+    root = recordings()
+    parts = ("openalex", "semanticscholar", "crossref", "multi")
+    names = [path.relative_to(root).as_posix() for part in parts for path in sorted((root / part).rglob("*.y*ml"))]
+    return [name for name in names if any(host in one.url for one in exchanges(name))]
+
+
 def file(name: str) -> bytes:
     """The bytes of a recording that is a bare body."""
     return (recordings() / name).read_bytes()

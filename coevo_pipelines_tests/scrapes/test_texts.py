@@ -20,8 +20,7 @@ from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.settings import Settings
 from coevo_pipelines.traces.normalize import frames, normalize
 from coevo_pipelines_tests.runs import DAYS
-from coevo_pipelines_tests.scrapes.recordings import answer, exchange, exchanges, file
-from coevo_pipelines_tests.scrapes.test_parsers import (
+from coevo_pipelines_tests.scrapes.parsing import (
     ARXIV_100,
     ARXIV_2019,
     ARXIV_URL,
@@ -38,6 +37,7 @@ from coevo_pipelines_tests.scrapes.test_parsers import (
     references,
     search_page,
 )
+from coevo_pipelines_tests.scrapes.recordings import answer, exchange, exchanges, file
 
 ADA = "github:ada/one"
 MODEL = "hf:model/o/n"

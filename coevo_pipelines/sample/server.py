@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that answers in the four services' documented formats from the sample's facts.
+"""A server on 127.0.0.1 that answers in the services' documented formats from the sample's facts.
 
 One server, a path prefix a service; `/register` is the file of claims. Paging, empty results and errors are answered
 as the services do. Files of repositories and cards are composed from facts (links, dependency names), never copied.
@@ -21,28 +21,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
+from coevo_pipelines.sample import indexes, oai
+from coevo_pipelines.sample.answers import BODY, Answer, Parameters, Refused, as_json
 from coevo_pipelines.sample.world import Fact, World, about, facts, openalex_id, register
 
 HUB_PAGE = 4  # small, so that the sample's few items still need the Link header
-
-
-class Refused(Exception):
-    """An error answer in the service's own format."""
-
-    def __init__(self, status: int, body: str, content_type: str = "application/json; charset=utf-8") -> None:
-        super().__init__(body)
-        self.answer = Answer(status, body.encode(), content_type)
-
-
-class Answer:
-    """Status, body, headers."""
-
-    def __init__(self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None) -> None:
-        self.status, self.body = status, body
-        self.headers = {"Content-Type": content_type, **(headers or {})}
-
-
-Parameters = dict[str, str]
 
 
 class _Server(ThreadingHTTPServer):
@@ -71,9 +54,16 @@ def serve(day: date) -> Iterator[str]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
+            self._answer({})
+
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self._answer({BODY: sent.decode("utf-8", "replace")})
+
+        def _answer(self, sent: Parameters) -> None:
             parts = urlsplit(self.path)
             service, _, path = parts.path.lstrip("/").partition("/")
-            parameters = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+            parameters = {name: values[-1] for name, values in parse_qs(parts.query).items()} | sent
             base = f"http://{self.headers['Host']}/{service}"
             try:
                 respond = SERVICES.get(service)
@@ -102,10 +92,6 @@ def serve(day: date) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def _json(value: Any, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(200, json.dumps(value, ensure_ascii=False).encode(), "application/json; charset=utf-8", headers)
 
 
 # --- arXiv ---------------------------------------------------------------------------------------------
@@ -204,7 +190,7 @@ def openalex(world: World, path: str, parameters: Parameters, _base: str) -> Ans
     works = [_openalex_work(world, paper) for paper in page]
     if select is not None:
         works = [{name: value for name, value in work.items() if name in select} for work in works]
-    return _json({"meta": meta, "results": works, "group_by": []})
+    return as_json({"meta": meta, "results": works, "group_by": []})
 
 
 def _openalex_work(world: World, paper: Fact) -> Fact:
@@ -250,16 +236,16 @@ def github(world: World, path: str, parameters: Parameters, base: str) -> Answer
     if match[2] is None:
         parent = by_name.get((repository["fork_of"] or "").lower())
         extra = {"parent": _github_repository(parent)} if parent else {}
-        return _json({**_github_repository(repository), **extra})
+        return as_json({**_github_repository(repository), **extra})
     if match[2] == "contributors":
         return _github_contributors(world, repository, parameters, f"{base}{path}")
     files = _repository_files(repository) | world.people_of(repository)["files"]
     if match[2] == "contents" and not match[3]:
-        return _json([_github_entry(repository, name) for name in sorted({file.partition("/")[0] for file in files})])
+        return as_json([_github_entry(repository, name) for name in sorted({file.partition("/")[0] for file in files})])
     name = "README.md" if match[2] == "readme" else match[3]
     if name not in files:
         raise _github_error(404, "Not Found")
-    return _json(_github_file(repository, name, files[name]))
+    return as_json(_github_file(repository, name, files[name]))
 
 
 def _github_contributors(world: World, repository: Fact, parameters: Parameters, address: str) -> Answer:
@@ -270,7 +256,7 @@ def _github_contributors(world: World, repository: Fact, parameters: Parameters,
     headers = {}
     if page * per_page < len(listed):
         headers["Link"] = f'<{address}?{urlencode({**parameters, "page": page + 1})}>; rel="next"'
-    return _json(listed[(page - 1) * per_page : page * per_page], headers)
+    return as_json(listed[(page - 1) * per_page : page * per_page], headers)
 
 
 def _github_error(status: int, message: str, *errors: str) -> Refused:
@@ -314,7 +300,7 @@ def _github_search(world: World, parameters: Parameters, base: str) -> Answer:
     if page * per_page < len(found):
         following = urlencode({**parameters, "page": page + 1})
         headers["Link"] = f'<{base}/search/repositories?{following}>; rel="next"'
-    return _json({"total_count": len(found), "incomplete_results": False, "items": items}, headers)
+    return as_json({"total_count": len(found), "incomplete_results": False, "items": items}, headers)
 
 
 def _github_repository(repository: Fact) -> Fact:
@@ -410,7 +396,7 @@ def _hub_listing(world: World, kind: str, parameters: Parameters, base: str) -> 
     if start + HUB_PAGE < len(items):
         following = urlencode({**parameters, "cursor": start + HUB_PAGE})
         headers["Link"] = f'<{base}/api/{kind}?{following}>; rel="next"'
-    return _json(page, headers)
+    return as_json(page, headers)
 
 
 def _hub_item(kind: str, item: Fact) -> Fact:
@@ -454,8 +440,11 @@ def claims(_world: World, path: str, _parameters: Parameters, _base: str) -> Ans
 
 SERVICES: dict[str, Callable[[World, str, Parameters, str], Answer]] = {
     "arxiv": arxiv,
+    "arxiv_oai": oai.arxiv_oai,
+    "crossref": indexes.crossref,
     "github": github,
     "huggingface": huggingface,
     "openalex": openalex,
     "register": claims,
+    "semanticscholar": indexes.semanticscholar,
 }

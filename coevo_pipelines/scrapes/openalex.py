@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from coevo_pipelines.scrapes import withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Scrape
-from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.scrapes.sources import Quota, Service
 from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
 from coevo_pipelines.traces.records import ParseError, Traces, json_object
@@ -24,7 +25,9 @@ SERVICE = Service(
     "OpenAlex",
     Source(base_url="https://api.openalex.org", min_interval_s=0.1, page_size=100),
     token_variable="OPENALEX_API_KEY",
+    quotas=(Quota(86_400, 1_000, 10_000),),  # $0.10 and $1 a day; a list call costs $0.0001
 )
+withhold = withholding.openalex
 PATH = "/works"
 FIELDS = (
     "id,doi,title,publication_date,type,language,ids,primary_location,authorships,primary_topic,topics,"
@@ -59,7 +62,7 @@ def check(_url: str, status: int, body: bytes) -> str:
 
 
 def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
-    cursor, seen, expected = "*", 0, 0
+    cursor, seen, expected = "*", set[str](), 0
     asked = {cursor}
     while cursor:
         params = {
@@ -72,14 +75,18 @@ def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
             params["api_key"] = scrape.token
         page = json_object(scrape.get(session, PATH, params).content)
         results, meta = page["results"], page["meta"]  # `check` has seen that they are there
-        seen, expected = seen + len(results), meta["count"]
+        expected = meta["count"]
+        new = {str(result.get("id")) for result in results if isinstance(result, dict)} - seen
+        if results and not new:
+            raise Incomplete(f"{PATH}: a page brings nothing new after {len(seen)} of {expected} works")
+        seen |= new
         following = meta.get("next_cursor") if results else None
         if following in asked:
-            raise Incomplete(f"{PATH}: the next cursor repeats after {seen} of {expected} works")
+            raise Incomplete(f"{PATH}: the next cursor repeats after {len(seen)} of {expected} works")
         cursor = str(following) if following else ""
         asked.add(cursor)
-    if seen < expected:
-        scrape.shortfalls.append(f"{PATH}: {seen} works came, {expected} were announced")
+    if len(seen) < expected:
+        scrape.shortfalls.append(f"{PATH}: {len(seen)} works came, {expected} were announced")
 
 
 def parse(exchange: Exchange, traces: Traces) -> None:

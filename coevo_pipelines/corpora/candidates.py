@@ -15,6 +15,7 @@ import polars as pl
 
 from coevo_pipelines.corpora.cleaning.licensing import effective, of_header
 from coevo_pipelines.genome.ecosystem import address
+from coevo_pipelines.lake import schemas
 from coevo_pipelines.rewards.persons import register
 
 if TYPE_CHECKING:
@@ -93,9 +94,10 @@ def works_of(known: Known) -> pl.DataFrame:
         known.works.sort("date", "event_at", "source", "work_id")
         .with_columns(
             # What each source says now: a licence that it no longer names is none, and what one source withdrew is
-            # withdrawn, though others that know the work by another name say nothing of it.
+            # withdrawn, as is what it shows nobody any more, though others that know the work by another name say
+            # nothing of it.
             source_license=pl.col("license").last().over("work_id", "source"),
-            gone=pl.col("status").last().over("work_id", "source") == "withdrawn",
+            gone=pl.col("status").last().over("work_id", "source").is_in(schemas.NOT_PUBLIC),
         )
         .select("work_id", "title", "owner", "url", "status", "topics", "source_license", "gone")
         .collect()

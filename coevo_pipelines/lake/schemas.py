@@ -161,7 +161,7 @@ def violations(table: Table, frame: pl.DataFrame) -> list[str]:
     return found
 
 
-SOURCES = ("arxiv", "github", "huggingface", "openalex", "register")
+SOURCES = ("arxiv", "github", "huggingface", "openalex", "register", "semanticscholar", "crossref", "arxiv_oai")
 
 _RAW_SHA256 = Column("raw_sha256", "string", "sha256 of the raw body that said so (scrapes.*.body_sha256)")
 _EVENT_AT = Column("event_at", "timestamp", "when it happened (UTC)")
@@ -192,6 +192,11 @@ HELD = (
 """Why money is held back, the weightiest first: the first four are about a work, the others about a person."""
 
 EVENTS = ("created", "updated", "listed")
+STATUSES = ("active", "archived", "gated", "withdrawn", "gone", "blocked", "private", "renamed")
+"""What access there is to a work. `gone`: deleted or private, where the service answers both alike; `renamed`: under
+another name, which `traces.identities` has. An event `updated` of one of these is dated by when it was seen."""
+NOT_PUBLIC = ("withdrawn", "gone", "blocked", "private")
+"""What may not be passed on any more."""
 LISTED_BY = ("settings", "readme", "owner", "topic", "works")
 FILE_REASONS = (
     "packed", "submodule", "symlink", "lfs_pointer", "extension", "too_large", "binary", "undecodable",
@@ -258,6 +263,9 @@ _TABLES = (
     _exchanges("huggingface", "the Hugging Face Hub"),
     _exchanges("openalex", "OpenAlex"),
     _exchanges("register", "the round keeper's register of claims, opt-outs and shares"),
+    _exchanges("semanticscholar", "Semantic Scholar"),
+    _exchanges("crossref", "Crossref"),
+    _exchanges("arxiv_oai", "arXiv's OAI-PMH"),
     Table(
         name="traces.works",
         description="What happened to a work on a day: it appeared, it changed, or it was seen on an account's list.",
@@ -271,7 +279,7 @@ _TABLES = (
             Column("title", "string", "title or repository name as given"),
             Column("created_at", "timestamp", "when the work first appeared (v1 date, repository creation)"),
             Column("version", "string", "version, revision or commit, where the source gives one", nullable=True),
-            Column("status", "string", "what access there is", enum=("active", "archived", "gated", "withdrawn")),
+            Column("status", "string", "what access there is; gone: deleted or private", enum=STATUSES),
             Column("license", "string", "SPDX identifier or the source's own licence name", nullable=True),
             Column("owner", "string", "account that holds it, such as github:ljvmiranda921", nullable=True),
             Column("native_id", "string", "the source's own id; it survives a rename", nullable=True),

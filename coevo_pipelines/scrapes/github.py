@@ -8,18 +8,18 @@ a token would also find private ones and a search leaves forks out by default. O
 wanted, also those on which nothing happened that day: while the day is recent, all that it had created by the day's
 end are searched as well. Such a repository is a work with the event `listed`, dated by the day's last instant like
 all that is seen without a date of its own; its files are not read. Of a past day the list would say nothing.
-For each repository of the day its README, CITATION.cff and Python dependency manifests are read. While the day is
-recent, so are what says whom to pay (`.github/FUNDING.yml`, `funding.json`), `.all-contributorsrc` and the list of
-contributors with their commits: none of these has a date, so of a past day they say nothing.
+For each repository of the day its README, CITATION.cff and dependency manifests are read (`traces.files`). One that
+was deleted or made private meanwhile, blocked, or renamed is a fact of the day's end: a further row of the work with
+that status, and for a rename the identity of the two names, of which GitHub keeps the number.
+While the day is recent, so are what says whom to pay (`.github/FUNDING.yml`, `funding.json`), `.all-contributorsrc`
+and the list of contributors with their commits: none of these has a date, so of a past day they say nothing.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from coevo_pipelines.scrapes import addresses, withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Scrape, sliced
-from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.scrapes.sources import Quota, Service
 from coevo_pipelines.settings import Settings, Source
-from coevo_pipelines.traces import funding, identifiers
+from coevo_pipelines.traces import files, funding, identifiers
 from coevo_pipelines.traces.bots import is_bot
 from coevo_pipelines.traces.records import ParseError, Traces, json_list, json_object, json_value
 
@@ -44,19 +45,23 @@ SERVICE = Service(
     "GitHub",
     Source(base_url="https://api.github.com", min_interval_s=0.75, page_size=100),
     token_variable="GITHUB_TOKEN",
+    quotas=(Quota(60, 10, 30, path="/search/"), Quota(3600, 60, 5_000)),
 )
+withhold = withholding.github
 MOST_SEARCH_RESULTS = 1_000
 FIRST_REPOSITORY = datetime(2007, 10, 1, tzinfo=UTC)
 """No repository is older: number 1, mojombo/grit, was created on 2007-10-29."""
-MANIFESTS = ("CITATION.cff", "pyproject.toml", "requirements.txt")
 UNDATED = ("funding.json", ".all-contributorsrc")
 FUNDING_YML = ".github/FUNDING.yml"
 MOST_CONTRIBUTORS = 500
 """GitHub links the first 500 author addresses of a repository to accounts; the rest would be bare names."""
-_REPOSITORY = re.compile(r"/repos/([^/]+/[^/]+)$")
-_README = re.compile(r"/repos/([^/]+/[^/]+)/readme$")
-_CONTRIBUTORS = re.compile(r"/repos/([^/]+/[^/]+)/contributors$")
-_CONTENT = re.compile(r"/repos/([^/]+/[^/]+)/contents/(.+)$")
+_MOVED = frozenset({301, 302, 307, 308})
+MOST_REDIRECTS = 5
+_PLACE = re.compile(r"/(?:repos/([^/]+/[^/]+)|repositories/([0-9]+))(?:/(readme|contributors|contents)(?:/(.*))?)?$")
+"""Name or number of a repository, what is asked about it, and the path of a file. A renamed repository is answered
+under its number."""
+_NUMBER = re.compile(r"/repositories/([0-9]+)(?=$|[/?])")
+_NAMED = re.compile(r"/repos/([^/]+/[^/]+)/(?:contents|readme)\b")
 
 
 class _Unsearchable(Incomplete):
@@ -107,6 +112,8 @@ def fetch(scrape: Scrape) -> None:
             except _Unsearchable as nobody:
                 scrape.shortfalls.append(str(nobody))
         for name, repository in sorted(found.items()):
+            if scrape.consent.withheld([f"github:{name}"], owner=f"github:{name.partition('/')[0]}"):
+                continue
             with scrape.item(name):
                 _fetch_repository(scrape, client, name, is_fork=repository.fork)
 
@@ -114,8 +121,9 @@ def fetch(scrape: Scrape) -> None:
 def check(url: str, status: int, body: bytes) -> str:
     """What is wrong with an answer; empty when it can be read. A 202 means: ask again."""
     path = unquote(urlsplit(url).path)
-    lists_people = _CONTRIBUTORS.search(path) is not None
-    if status == 301 or (status == 204 and lists_people):
+    place = _PLACE.search(path)
+    lists_people = place is not None and place[3] == "contributors"
+    if status in _MOVED or (status == 204 and lists_people):
         return ""
     if status != 200:
         return "not an answer of this API"
@@ -129,7 +137,8 @@ def check(url: str, status: int, body: bytes) -> str:
             return "the page has no items or no total_count"
         named = all(isinstance(item, dict) and "full_name" in item for item in items)
         return "" if named else "an item has no full_name"
-    wanted = list if lists_people else (dict, list) if path.endswith("/contents/") else dict
+    is_folder = place is not None and place[3] == "contents" and not place[4]
+    wanted = list if lists_people else (dict, list) if is_folder else dict
     return "" if isinstance(value, wanted) else f"a JSON {type(value).__name__}"
 
 
@@ -165,14 +174,15 @@ def _fetch_repository(scrape: Scrape, client: Github, name: str, *, is_fork: boo
     with _refusable():
         listed = repository.get_contents("")
         kinds = {item.name: item.type for item in (listed if isinstance(listed, list) else [listed])}
-    files = sorted(name for name, kind in kinds.items() if kind == "file")
-    if any(file.lower().startswith("readme") for file in files):
+    # A symlink to a file of the repository is answered with that file.
+    there = sorted(name for name, kind in kinds.items() if kind in {"file", "symlink"})
+    if any(file.lower().startswith("readme") for file in there):
         with _refusable():
             repository.get_readme()
-    wanted = [manifest for manifest in MANIFESTS if manifest in files]
+    wanted = [manifest for manifest in files.MANIFESTS if manifest in there]
     if scrape.is_recent:
         undated = (*UNDATED, "funding.yml") if name.endswith("/.github") else UNDATED
-        wanted += [file for file in files if file.lower() in undated]  # Drips writes FUNDING.json
+        wanted += [file for file in there if file.lower() in undated]  # Drips writes FUNDING.json
         wanted += [FUNDING_YML] if kinds.get(".github") == "dir" else []
     for path in wanted:
         with _refusable():
@@ -201,6 +211,8 @@ def _refusable() -> Iterator[None]:
     except GithubException as refused:
         if refused.status not in {403, 404, 409, 410, 451}:
             raise Incomplete(f"HTTP {refused.status}: {refused.message}") from refused
+    except RuntimeError as redirected:  # PyGithub's word for a redirect to another host
+        raise Incomplete(str(redirected)) from redirected
 
 
 @contextmanager
@@ -212,11 +224,23 @@ def _client(scrape: Scrape) -> Iterator[Github]:
     from coevo_pipelines.scrapes.session import prepare_session
     from coevo_pipelines.version import user_agent
 
+    redirects = 0  # in a row
+
     def through_adapter(base: type[Any]) -> type[Any]:
         class Connection(base):  # type: ignore[misc]
             def __init__(self, *args: Any, **options: Any) -> None:
                 super().__init__(*args, **options)
                 prepare_session(self.session, scrape.adapter)
+
+            def getresponse(self) -> Any:
+                """PyGithub follows a 301 alone, and for ever."""
+                nonlocal redirects
+                answer = super().getresponse()
+                redirects = redirects + 1 if answer.status in _MOVED else 0
+                if redirects > MOST_REDIRECTS:
+                    raise Incomplete(f"redirected more than {MOST_REDIRECTS} times in a row")
+                answer.status = 301 if redirects else answer.status
+                return answer
 
         return Connection
 
@@ -251,19 +275,67 @@ def parse(exchange: Exchange, traces: Traces) -> None:
         if not isinstance(items, list):
             raise ParseError("the search result has no list 'items'")
         is_account = "user:" in "".join(parse_qs(urlsplit(exchange.url).query).get("q", ()))
-        for number, item in enumerate(items):
-            with traces.item(f"items[{number}]"):
+        for place, item in enumerate(items):
+            with traces.item(f"items[{place}]"):
                 _parse_repository(item, traces, is_account=is_account)
-    elif match := _README.search(path):
-        _parse_file(match[1], exchange.body, traces, is_readme=True)
-    elif match := _CONTRIBUTORS.search(path):
-        _parse_contributors(match[1], exchange, traces)
-    elif match := _CONTENT.search(path):
-        if exchange.body.lstrip()[:1] == b"{":
-            _parse_file(match[1], exchange.body, traces)
-    elif _REPOSITORY.search(path):
-        with traces.item("repository"):
-            _parse_repository(json_object(exchange.body), traces)
+    elif match := _PLACE.search(path):
+        name, number, what, file = match.groups()
+        if number is not None:
+            name = traces.heard.get(number)
+        if what is None:
+            with traces.item("repository"):
+                body = json_object(exchange.body)
+                _parse_repository(body, traces)
+                _renamed(name, body["full_name"], number, traces)
+        elif what == "contributors":
+            if name is None:
+                raise ParseError(f"contributors of the repository number {number}, whose name was not told")
+            _parse_contributors(name, exchange, traces)
+        elif what == "readme" or (file and exchange.body.lstrip()[:1] == b"{"):
+            _parse_file(name, number, exchange.body, traces, is_readme=what == "readme")
+
+
+def refused(exchange: Exchange, traces: Traces) -> None:
+    """What a redirect or a refusal says about a repository of the day: where it is now, that it is `gone` (deleted or
+    private: GitHub answers these alike) or `blocked`. The rest says nothing of it: an empty repository and a file that
+    is not there (404 too), limits, a token that may not."""
+    match = _PLACE.search(unquote(urlsplit(exchange.url).path))
+    if match is None:
+        return
+    name, number, what, file = match.groups()
+    name = name if number is None else traces.heard.get(number)
+    try:
+        told = json_object(exchange.body) if exchange.body else {}
+        work_id = identifiers.github(name) if name is not None else None
+    except ParseError:
+        return  # a page for people
+    if work_id is None or name is None:
+        return
+    if exchange.status in _MOVED:
+        to = _NUMBER.search(exchange.headers.get("location", "")) or _NUMBER.search(str(told.get("url")))
+        if to is not None:
+            traces.heard[to[1]] = name
+    elif exchange.status in {403, 451} and isinstance(told.get("block"), dict):
+        since = told["block"].get("created_at")
+        at = traces.moment(since) if since is not None else None
+        if at is None or at in traces.window:
+            traces.status(work_id, "blocked", at)
+        elif at < traces.window.end:
+            traces.status(work_id, "blocked", traces.window.last_instant)
+    elif (
+        exchange.status in {404, 410} and told.get("message") == "Not Found" and not file and what in {None, "contents"}
+    ):
+        traces.status(work_id, "gone")
+
+
+def _renamed(asked_for: str | None, now: Any, number: str | None, traces: Traces) -> None:
+    """One repository answered to the name that was asked for and has another now."""
+    if asked_for is None or number is None:
+        return
+    before, after = identifiers.github(asked_for), identifiers.github(now)
+    if before != after:
+        traces.identity(before, after, traces.window.last_instant, f"github: moved, number {number}")
+        traces.status(before, "renamed")
 
 
 def _parse_repository(item: Any, traces: Traces, *, is_account: bool = False) -> None:
@@ -292,7 +364,7 @@ def _parse_repository(item: Any, traces: Traces, *, is_account: bool = False) ->
         title=str(item["full_name"]),
         created_at=created_at,
         version=str(item["pushed_at"]) if pushed_at else None,
-        status="archived" if item.get("archived") else "active",
+        status=_status(item),
         license=None if license_ in {None, "NOASSERTION"} else license_,
         owner=owner,
         native_id=str(item["id"]) if item.get("id") is not None else None,
@@ -312,33 +384,40 @@ def _parse_repository(item: Any, traces: Traces, *, is_account: bool = False) ->
         traces.reference(work_id, target, "derives_from", created_at, "repository: fork parent")
 
 
-def _parse_file(repository: str, body: bytes, traces: Traces, *, is_readme: bool = False) -> None:
+def _status(item: dict[str, Any]) -> str:
+    if item.get("disabled"):
+        return "blocked"
+    return "private" if item.get("private") else "archived" if item.get("archived") else "active"
+
+
+def _parse_file(asked_for: str | None, number: str | None, body: bytes, traces: Traces, *, is_readme: bool) -> None:
     """What one file of a repository says, as the contents API gives it (base64 inside JSON)."""
     record = json_object(body)
+    named = _NAMED.search(str(record.get("url")))
+    if named is not None:
+        _renamed(asked_for, named[1], number, traces)
+    repository = asked_for or (named[1] if named else None)
+    if repository is None:
+        raise ParseError(f"a file of the repository number {number}, whose name was not told")
     work_id, path = identifiers.github(repository), str(record.get("path") or "README")
+    kind = record.get("type", "file")
+    if kind != "file":
+        raise ParseError(f"{work_id} {path}: no file but a {str(kind)[:20]}")
     if record.get("encoding") == "none":
         raise ParseError(f"{work_id} {path}: too large for the contents API")
     try:
         content = base64.b64decode(record.get("content") or "", validate=False)
     except (binascii.Error, TypeError) as error:
-        raise ParseError(f"{path}: the content is not base64 ({error})") from error
+        raise ParseError(f"{work_id} {path}: the content is not base64 ({error})") from error
+    text = files.decode(content)
     if is_readme:
-        traces.text(work_id, "readme", content)
-    text = content.decode("utf-8", "replace")
+        traces.text(work_id, "readme", text if content.startswith(files.UTF16) else content)
     if read_addresses := funding.reader(path):
         _parse_addresses(repository, path, text, read_addresses, traces)
     elif path.lower() == ".all-contributorsrc":
         _parse_listed(work_id, path, text, traces)
-    elif path == "requirements.txt":
-        _parse_requirements(work_id, path, enumerate(text.splitlines(), start=1), traces)
-    elif path == "pyproject.toml":
-        _parse_pyproject(work_id, path, text, traces)
-    elif path == "CITATION.cff":
-        for line, target in identifiers.in_text(text):
-            traces.file_reference(work_id, target, "cites", f"{path} line {line}")
     else:
-        for line, target in identifiers.in_text(text):
-            traces.file_reference(work_id, target, "mentions", f"{path} line {line}")
+        files.refer(work_id, path, text, traces)
 
 
 def _parse_addresses(
@@ -405,34 +484,5 @@ def _login(one: Any) -> str:
 def _nobody(one: dict[str, Any]) -> str:
     # Anybody can call himself `github:ada` in his git settings: a name never looks like an identifier.
     name = funding.readable(str(one.get("name") or "").translate({ord(":"): " ", ord("#"): " "}))
-    address = str(one.get("email") or "").strip().lower()
-    return f"{name} ({hashlib.sha256(address.encode()).hexdigest()[:8]})" if address else name
-
-
-def _parse_pyproject(work_id: str, path: str, text: str, traces: Traces) -> None:
-    try:
-        declared = tomllib.loads(text).get("project", {}).get("dependencies", [])
-    except tomllib.TOMLDecodeError as error:
-        raise ParseError(f"{path}: not valid TOML ({error})") from error
-    if isinstance(declared, list):
-        numbered = ((f"project.dependencies[{i}]", str(line)) for i, line in enumerate(declared))
-        _parse_requirements(work_id, path, numbered, traces)
-
-
-def _parse_requirements(
-    work_id: str, path: str, lines: Iterator[tuple[Any, str]] | enumerate[str], traces: Traces
-) -> None:
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
-    for place, line in lines:
-        wanted = line.partition(" #")[0].strip()
-        if not wanted or wanted.startswith(("#", "-")):
-            continue
-        where = f"{path} {place}" if isinstance(place, str) else f"{path} line {place}"
-        try:
-            name = canonicalize_name(Requirement(wanted).name)
-        except InvalidRequirement as error:
-            traces.reject(f"{work_id} {where}", f"not a requirement: {str(error).splitlines()[0]}")
-            continue
-        traces.file_reference(work_id, f"pypi:{name}", "depends_on", where)
+    address = str(one.get("email") or "").strip()
+    return f"{name} ({addresses.digest(address)})" if address else name

@@ -2,7 +2,11 @@
 
 https://huggingface.co/docs/hub/api. There is no date filter: listings are sorted by creation, newest first,
 and reading stops at the window's start. Likes and downloads are of now only. `createdAt` is never before
-2022-03-02, the day on which the Hub began to record it.
+2022-03-02, the day on which the Hub began to record it: of an item of that day it says "not later", so its event there
+is `listed` (it was there at the day's end), and its creation is not known to be earlier.
+
+What an item derives from is asserted by its tags, by its `cardData` and by the links of its card, each with its own
+evidence: where they disagree all of them are kept.
 """
 
 from __future__ import annotations
@@ -10,17 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from coevo_pipelines.scrapes import withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Scrape
-from coevo_pipelines.scrapes.sources import Service
+from coevo_pipelines.scrapes.sources import Quota, Service
 from coevo_pipelines.settings import Source
-from coevo_pipelines.traces import identifiers
+from coevo_pipelines.traces import files, identifiers
 from coevo_pipelines.traces.records import ParseError, Traces, json_list
 from coevo_pipelines.version import code_version
 from coevo_pipelines.windows import Window
@@ -32,10 +37,15 @@ SERVICE = Service(
     "Hugging Face",
     Source(base_url="https://huggingface.co", min_interval_s=0.6, page_size=100),
     token_variable="HF_TOKEN",
+    quotas=(Quota(300, 500, 1_000),),
 )
+withhold = withholding.huggingface
 KINDS: Mapping[str, str] = {"models": "model", "datasets": "dataset", "spaces": "space"}
+FLOOR = datetime(2022, 3, 2, tzinfo=UTC)
+"""The day of the first `createdAt`; what is older has it too."""
 _LISTING = re.compile(r"/api/(models|datasets|spaces)$")
 _CARD = re.compile(r"^/(?:(datasets|spaces)/)?([^/]+/[^/]+)/raw/main/README\.md$")
+_PLACE = re.compile(r"^(?:/api)?/(?:(models|datasets|spaces)/)?([^/]+(?:/[^/]+)?)(?:/raw/main/README\.md)?$")
 _OWN_HEADERS = frozenset({"host", "accept-encoding", "user-agent"})  # the session's are sent
 _RELATION = re.compile(r"^(?:finetune|quantized|adapter|merge):(.+)$")
 
@@ -59,6 +69,8 @@ def fetch(scrape: Scrape) -> None:
                     except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
                         raise Incomplete(f"/api/{kind}?filter={tag}: {broken}") from broken
         for path in new:
+            if withholding.is_hub_item_withheld(path, scrape.consent):
+                continue
             with scrape.item(path):
                 try:
                     get_session().get(
@@ -142,9 +154,45 @@ def parse(exchange: Exchange, traces: Traces) -> None:
                 _parse_item(kind, item, traces)
     elif match := _CARD.search(path):
         work_id = identifiers.huggingface(KINDS[match[1] or "models"], match[2])
-        traces.text(work_id, "card", exchange.body)
-        for line, target in identifiers.in_text(exchange.body.decode("utf-8", "replace")):
-            traces.file_reference(work_id, target, "mentions", f"README.md line {line}")
+        work_id = traces.heard.get(work_id, work_id)
+        text = files.decode(exchange.body)
+        traces.text(work_id, "card", text if exchange.body.startswith(files.UTF16) else exchange.body)
+        files.refer(work_id, "README.md", text, traces)
+
+
+def refused(exchange: Exchange, traces: Traces) -> None:
+    """What a redirect or a refusal says about an item of the day: its name now, that it is `gated`, `blocked` or `gone`
+    (deleted or private: the Hub answers these alike). A card that is not there says nothing."""
+    item = _item_at(exchange.url)
+    if item is None:
+        return
+    if exchange.status in {301, 302, 307, 308}:
+        _moved(item, _item_at(exchange.headers.get("location", "")), traces)
+        return
+    code = exchange.headers.get("x-error-code", "")
+    if code == "GatedRepo":
+        traces.status(item, "gated")
+    elif code == "DisabledRepo" or exchange.status == 451:
+        traces.status(item, "blocked")
+    elif code == "RepoNotFound" or (exchange.status == 401 and not code):
+        traces.status(item, "gone")
+
+
+def _item_at(url: str) -> str | None:
+    """The identifier of the item whose page of the API, or card, has this address."""
+    try:
+        match = _PLACE.search(unquote(urlsplit(url).path))
+        return identifiers.huggingface(KINDS[match[1] or "models"], match[2]) if match else None
+    except ValueError:  # no address; not a name
+        return None
+
+
+def _moved(before: str, after: str | None, traces: Traces) -> None:
+    """A redirect to another name: the day's item keeps the one under which it was listed, and the card goes to it."""
+    if after is not None and after != before and after.partition("/")[0] == before.partition("/")[0]:
+        traces.heard[after] = traces.heard.get(before, before)
+        traces.identity(before, after, traces.window.last_instant, "huggingface: moved")
+        traces.status(before, "renamed")
 
 
 def _parse_item(kind: str, item: Any, traces: Traces) -> None:
@@ -156,18 +204,19 @@ def _parse_item(kind: str, item: Any, traces: Traces) -> None:
     if created_at not in traces.window:
         traces.outside(work_id)
         return
+    is_older = FLOOR <= created_at < FLOOR + timedelta(days=1)
     tags = [str(tag) for tag in item.get("tags") or []]
     licenses = [tag.removeprefix("license:") for tag in tags if tag.startswith("license:")]
     owner = f"hf:{str(name).partition('/')[0]}" if "/" in str(name) else None
     traces.work(
         work_id,
         kind=kind,
-        event="created",
+        event="listed" if is_older else "created",
         event_at=created_at,
         title=str(name),
         created_at=created_at,
         version=item.get("sha"),
-        status="gated" if item.get("gated") else "active",
+        status=_status(item),
         license=licenses[0] if licenses else None,
         owner=owner,
         native_id=item.get("_id"),
@@ -184,12 +233,30 @@ def _parse_item(kind: str, item: Any, traces: Traces) -> None:
         _reference_of_tag(work_id, kind, tag, created_at, traces)
     card = item.get("cardData")
     if isinstance(card, dict):
-        for field, relation, of in (("base_model", "derives_from", "model"), ("datasets", "trained_on", "dataset")):
+        for field, relation, of in _OF_CARDS[kind]:
             convert = partial(identifiers.huggingface, of)
             for named in _as_list(card.get(field)):
                 evidence = f"card {field}: {named}"
-                if target := traces.read(f"{work_id} {evidence}", convert, named):
+                source = named.removeprefix("extended|") if field == "source_datasets" else named
+                if field == "source_datasets" and (source in _NO_SOURCE or source.startswith("other")):
+                    continue
+                if target := traces.read(f"{work_id} {evidence}", convert, source):
                     traces.reference(work_id, target, relation, created_at, evidence)
+
+
+_BASE = ("base_model", "derives_from", "model")
+_TRAINED_ON = ("datasets", "trained_on", "dataset")
+_MADE_FROM = (("datasets", "derives_from", "dataset"), ("source_datasets", "derives_from", "dataset"))
+_OF_CARDS = {"model": (_BASE, _TRAINED_ON), "dataset": (_BASE, *_MADE_FROM), "space": (_BASE, _TRAINED_ON)}
+"""By kind: the fields of a card that name other items, the relation, and the kind of what is named."""
+_NO_SOURCE = frozenset({"original", "extended"})
+
+
+def _status(item: dict[str, Any]) -> str:
+    """`gated` is false, absent, "auto" or "manual"."""
+    if item.get("disabled"):
+        return "blocked"
+    return "private" if item.get("private") else "gated" if item.get("gated") else "active"
 
 
 def _reference_of_tag(work_id: str, kind: str, tag: str, at: datetime, traces: Traces) -> None:

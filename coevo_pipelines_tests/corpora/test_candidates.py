@@ -103,9 +103,10 @@ ABSTRACT: list[Row] = [{"work_id": "arxiv:1", "kind": "abstract", "source": "arx
 SAME = [{"id": "arxiv:1", "canonical": "doi:1"}]
 
 
-def test_what_one_source_withdrew_is_withdrawn() -> None:
+@pytest.mark.parametrize("status", ["withdrawn", "gone", "blocked", "private"])
+def test_what_one_source_withdrew_or_shows_nobody_is_withdrawn(status: str) -> None:
     told: list[Row] = [
-        {"work_id": "arxiv:1", "source": "arxiv", "status": "withdrawn"},
+        {"work_id": "arxiv:1", "source": "arxiv", "status": status},
         {"work_id": "doi:1", "source": "openalex", "status": "active"},
     ]
     day = known(texts=ABSTRACT, works=told, aliases=SAME)

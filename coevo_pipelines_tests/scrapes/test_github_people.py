@@ -106,7 +106,10 @@ def test_contributors_are_read_page_by_page_up_to_a_limit(tmp_path: Path) -> Non
         return [{"login": f"a{n}", "contributions": 1} for n in range(50 if request.parameters["page"] == "3" else 100)]
 
     assert asked(tmp_path / "1", play([("a", "file")], page)).count("contributors") == 3
-    endless = [{"login": "a", "contributions": 1}] * 100
+
+    def endless(request: Seen) -> Any:
+        return [{"login": f"a{request.parameters['page']}", "contributions": 1}] * 100
+
     assert asked(tmp_path / "2", play([("a", "file")], endless)).count("contributors") == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -327,7 +328,27 @@ def test_the_message_names_the_text_and_stays_short(read: Reader) -> None:
         ("https://huggingface.co/datasets/O/N/tree/main", ["hf:dataset/O/N"]),
         ("https://huggingface.co/spaces/O/N?x=1", ["hf:space/O/N"]),
         ("https://huggingface.co/docs/hub", []),
-        ("https://huggingface.co/papers/2401.01234", []),
+        ("https://huggingface.co/papers/2401.01234", ["arxiv:2401.01234"]),
+        ("https://hf.co/papers/2401.01234#community", ["arxiv:2401.01234"]),
+        ("https://huggingface.co/papers/month/2401.01234", []),
+        ("[code](https://github.com/o/n_) or <https://github.com/o/m.>.", ["github:o/n_", "github:o/m."]),
+        ("_https://github.com/o/n_ and (https://github.com/o/m.)", ["github:o/n", "github:o/m"]),
+        ("https://GitHub.com/O/N and https://HuggingFace.co", ["github:o/n"]),
+        (
+            "[![DOI](https://img.shields.io/badge/DOI-10.5281%2Fzenodo.12-blue)](https://doi.org/10.1000/1)",
+            ["doi:10.1000/1"],
+        ),
+        ("https://doi.org/10.1016%2FS0048-9697%2899%2900312-5", ["doi:10.1016/s0048-9697(99)00312-5"]),
+        ("https://arxiv.org/abs/hep-th%2F9901001", ["arxiv:hep-th/9901001"]),
+        ("10.1000/a%2Fb is a DOI with a percent sign", ["doi:10.1000/a%2fb"]),
+        ("https://link.springer.com/content/pdf/10.1007/s11721-007-0002-0.pdf", ["doi:10.1007/s11721-007-0002-0"]),
+        ("https://www.frontiersin.org/articles/10.3389/fnbot.2020.00001/full)", ["doi:10.3389/fnbot.2020.00001"]),
+        ("https://journals.plos.org/plosone/article?id=10.1371/journal.pone.1", ["doi:10.1371/journal.pone.1"]),
+        ("https://doi.org/10.1000/abstract", ["doi:10.1000/abstract"]),
+        ("  eprint={2106.09685},", ["arxiv:2106.09685"]),
+        ('  Eprint = "2106.09685v2", archivePrefix={arXiv}', ["arxiv:2106.09685"]),
+        ("  eprint={hal-01234567},", []),
+        ("    $ git clone https://github.com/o/n.git  # in a code block", ["github:o/n"]),
         ("https://huggingface.co/gpt2", []),
         ("time: 10:30, ratio 1/2, version 10.2", []),
         ("", []),
@@ -365,6 +386,33 @@ def test_the_message_names_the_text_and_stays_short(read: Reader) -> None:
 )
 def test_in_text(line: str, found: list[str]) -> None:
     assert [identifier for _, identifier in identifiers.in_text(line)] == found
+
+
+def test_in_text_counts_lines_as_editors_do() -> None:
+    text = "\x0c page \u2028 two\r\nhttps://github.com/o/n\rhttps://github.com/o/m"
+    assert list(identifiers.in_text(text)) == [(2, "github:o/n"), (3, "github:o/m")]
+
+
+HUGE: tuple[str, ...] = (
+    "10.1234/a" + ")" * 200_000,  # took 57 s
+    "10.1234/" + "()" * 50_000 + ")" * 100_000,
+    "10.1234/a<" * 20_000,
+    "arxiv:" + " " * 200_000 + "arxiv:" * 30_000,
+    "eprint" + " " * 200_000 + "eprint=" * 30_000 + "{",
+    "huggingface.co/" * 15_000 + "datasets/" + "a." * 100_000,
+    "https://github.com/" * 10_000 + "%2f" * 50_000,
+    "https://img.shields.io/10." * 10_000,
+    "10.1/x/full" + "/full" * 40_000 + "!",
+    "https://x/10.1234/a" + ".pdf" * 40_000 + "!",
+    "https://x/10.1234/a" + "/full" * 40_000 + "x",
+)
+
+
+@pytest.mark.parametrize("line", HUGE, ids=lambda line: line[:12])
+def test_one_huge_line_takes_no_more_than_its_length(line: str) -> None:
+    begun = time.process_time()
+    list(identifiers.in_text(line))
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ from coevo_pipelines.version import code_version
 if TYPE_CHECKING:
     import polars as pl
 
+ROW_GROUP = 122_880
+RAW_ROW_GROUP = 64
+"""Of raw exchanges, which hold whole bodies: whoever reads them holds one group at a time."""
 PART = "part.parquet"
 TEMPORARY = ".writing-"
 
@@ -182,7 +185,7 @@ class Lake:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}.parquet")
         try:
-            _write_parquet(frame, temporary)
+            _write_parquet(frame, temporary, RAW_ROW_GROUP if schema.stage == "scrapes" else ROW_GROUP)
             draft = Commit(
                 seq=0,
                 table=table,
@@ -256,8 +259,8 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def _write_parquet(frame: pl.DataFrame, path: Path) -> None:
+def _write_parquet(frame: pl.DataFrame, path: Path, row_group: int) -> None:
     # Fixed compression and row groups: the bytes must depend on nothing but the rows.
-    frame.write_parquet(path, compression="zstd", compression_level=3, row_group_size=122_880, statistics=True)
+    frame.write_parquet(path, compression="zstd", compression_level=3, row_group_size=row_group, statistics=True)
     with path.open("rb") as stream:
         os.fsync(stream.fileno())

@@ -1,7 +1,9 @@
 """Assets `scrapes/<source>`: the raw exchanges of a day, appended as a capture."""
 
+import json
 from collections.abc import Iterator
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -20,9 +22,17 @@ from coevo_pipelines.orchestration.days import (
 from coevo_pipelines.orchestration.partitions import daily, days
 from coevo_pipelines.orchestration.resources import endpoint, open_lake
 from coevo_pipelines.scrapes.collect import Capture, collect
-from coevo_pipelines.scrapes.exchange import Journal
+from coevo_pipelines.scrapes.consent import WITHHELD, Consent, read_said, said, standing
+from coevo_pipelines.scrapes.exchange import Exchange, Journal, Redactor, secrets
 from coevo_pipelines.scrapes.sources import services, source
+from coevo_pipelines.scrapes.withholding import Withhold
 from coevo_pipelines.settings import Settings
+from coevo_pipelines.traces.errors import ParseError
+from coevo_pipelines.traces.register import load
+
+REGISTER = "register"
+OLDEST_REGISTER = timedelta(days=1)
+MOST_TOLD = 200
 
 
 def scrape_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -32,10 +42,12 @@ def scrape_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
     table = f"scrapes.{name}"
+    asks = settings.sources[REGISTER].enabled
 
     @dg.multi_asset(
         name=f"scrapes__{name}",
-        specs=[spec(table, (), {"http", "parquet"})],
+        # The register first: who has opted out by then is not collected.
+        specs=[spec(table, () if name == REGISTER or not asks else (f"scrapes.{REGISTER}",), {"http", "parquet"})],
         check_specs=[schema_check_spec(table), _complete_check_spec(table, name)],
         partitions_def=daily(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -48,7 +60,9 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
         for day in asked:
             written = scrape_day(name, day, lake, settings)
             notes[day] = written.commit.note
-            metadata = {"note": written.commit.note} if written.commit.note else {}
+            metadata: dict[str, Any] = {"note": written.commit.note} if written.commit.note else {}
+            if withheld := _withheld(lake, name, day):
+                metadata |= {"withheld": len(withheld), "withheld_since": dict(sorted(withheld.items())[:MOST_TOLD])}
             context.add_asset_metadata(partition_metadata(lake, written, metadata), asset_key(table), day.isoformat())
         missing = {day.isoformat(): note for day, note in notes.items() if note}
         yield dg.MaterializeResult(
@@ -59,24 +73,34 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
     return scrape
 
 
-def scrape_day(name: str, day: date, lake: Lake, settings: Settings) -> Written:
-    """Scrape one source for one day and append the capture, unless a complete one is there already.
+def scrape_day(name: str, day: date, lake: Lake, settings: Settings, *, again: bool = False) -> Written:
+    """Scrape one source for one day and append the capture, unless a complete one is there already (`again`:
+    also then).
 
     Two processes asked for the same source and day take turns. The journal of a scrape that was killed, or
-    whose source died on the way, answers for what it already holds.
+    whose source died on the way, answers for what it already holds. Who has opted out by now is left out: when that
+    cannot be known, nothing is asked.
     """
     table = f"scrapes.{name}"
     journal_path = lake.root / ".journal" / name / f"{day}.jsonl"
     journal_path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{journal_path}.lock"):
         present = lake.committed(table, day)
-        if present is not None and present.complete:
+        if present is not None and present.complete and not again:
             log.info("scrapes %s: %s is complete already, nothing asked", day, name)
             journal_path.unlink(missing_ok=True)
             return Written(present, changed=False)
         journal = Journal(journal_path)
+        redactor = Redactor(secrets(settings))
         with endpoint(name, day, settings) as where:
-            capture = collect(name, settings.window(day), settings, where, journal)
+            try:
+                consent = _consent(name, day, where.now(), lake, settings)
+            except ParseError as unknown:
+                capture = Capture(tuple(journal.exchanges), str(unknown), resumable=True)
+            else:
+                _withhold_from(journal, source(name).withhold, consent)
+                capture = collect(name, settings.window(day), settings, where, journal, consent)
+        capture = replace(capture, reason=redactor.text(capture.reason))
         written = _append(lake, table, day, capture)
         if capture.resumable:
             journal.keep_good()
@@ -87,6 +111,91 @@ def scrape_day(name: str, day: date, lake: Lake, settings: Settings) -> Written:
     else:
         log.warning("scrapes %s: %s incomplete: %s", day, name, capture.reason)
     return written
+
+
+def _consent(name: str, day: date, now: datetime, lake: Lake, settings: Settings) -> Consent:
+    """Who is opted out now, by the newest register that could be read. ParseError, with the way out, when none could.
+
+    The register is read for the day if it never was, or not for a day. It is not asked about itself.
+    """
+    is_asked = settings.sources[REGISTER].enabled
+    if name == REGISTER:
+        return Consent()
+    known = newest_register(lake)
+    if is_asked and (known is None or now - known.read_at > OLDEST_REGISTER):
+        scrape_day(REGISTER, day, lake, settings, again=known is not None)
+        known = newest_register(lake)
+    if known is None:
+        if not is_asked:
+            return Consent()
+        raise ParseError(
+            "nothing was asked: the register cannot be read, so nobody knows who has opted out "
+            "(sources.register.base_url; without a register, sources.register.enabled = false)"
+        )
+    if known.failed:
+        log.warning("scrapes %s: %s goes by the register of %s: %s", day, name, f"{known.read_at:%F %R}", known.failed)
+    consent = standing(known.body, now)
+    for unread in consent.unread:
+        log.warning("scrapes %s: %s: the register's %s: not honoured", day, name, unread)
+    return consent
+
+
+@dataclass(frozen=True)
+class KnownRegister:
+    """The newest register that could be read; `failed` says why a newer one could not be."""
+
+    body: bytes
+    read_at: datetime
+    failed: str = ""
+
+
+def newest_register(lake: Lake) -> KnownRegister | None:
+    """Of all days: the one of a past day may have been read today. A file at the default place that is not there says
+    that nobody is registered only where none has ever been: one that is gone still counts."""
+    table, failed = f"scrapes.{REGISTER}", ""
+    nobody: KnownRegister | None = None
+    commits = sorted(lake.snapshot().index.partitions(table), key=lambda one: one.observed_until or "", reverse=True)
+    for commit in commits:
+        frame = lake.scan(table, on=commit.day).collect().sort("fetched_at", "capture", descending=True)
+        for row in frame.iter_rows(named=True):
+            exchange = Exchange.from_row(row)
+            if not exchange.ok:
+                if commit.complete and exchange.status is None:
+                    nobody = nobody or KnownRegister(b"", exchange.fetched_at)
+                failed = failed or exchange.error or f"HTTP {exchange.status}"
+                continue
+            try:
+                load(exchange.body)
+            except ParseError as error:
+                failed = failed or str(error)
+                continue
+            return KnownRegister(exchange.body, exchange.fetched_at, failed)
+    return nobody
+
+
+def _withhold_from(journal: Journal, withhold: Withhold, consent: Consent) -> None:
+    """What a scrape that was stopped holds already, without those who have opted out since."""
+    if not consent or not journal.exchanges:
+        return
+    kept = []
+    for exchange in journal.exchanges:
+        body, found = withhold(exchange.url, exchange.body, consent)
+        headers = {**exchange.headers, WITHHELD: said(found)} if found else exchange.headers
+        kept.append(replace(exchange, body=body, headers=headers))
+    if kept != journal.exchanges:
+        journal.rewrite(kept)
+
+
+def _withheld(lake: Lake, name: str, day: date) -> dict[str, str]:
+    """Works of which the last capture left something out, and since when they are opted out."""
+    headers = lake.scan(f"scrapes.{name}", on=day).select("capture", "headers").collect()
+    last: list[str] = headers.filter(headers["capture"] == headers["capture"].max())["headers"].to_list()
+    return {
+        work: since
+        for each in last
+        if WITHHELD in each
+        for work, since in read_said(json.loads(each).get(WITHHELD, "")).items()
+    }
 
 
 def _append(lake: Lake, table: str, day: date, capture: Capture) -> Written:
@@ -100,7 +209,7 @@ def _append(lake: Lake, table: str, day: date, capture: Capture) -> Written:
         number = max(before["capture"].to_list(), default=0) + 1
         rows = [exchange.row(number, i) for i, exchange in enumerate(capture.exchanges, start=1)]
         frame = pl.concat([before, pl.DataFrame(rows, schema=schema.polars_schema(), orient="row")])
-        seen: list[datetime] = [exchange.fetched_at for exchange in capture.exchanges]
+        seen: list[datetime] = frame["fetched_at"].to_list()  # an earlier capture may hold what came later
         try:
             return lake.write(
                 table,

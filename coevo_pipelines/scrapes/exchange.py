@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import contextlib
 import hashlib
+import html
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
+from coevo_pipelines.scrapes import addresses
+
+if TYPE_CHECKING:
+    from coevo_pipelines.settings import Settings
+
+log = logging.getLogger(__name__)
+
 REDACTED = "REDACTED"
-_SECRET_PARAMETERS = re.compile(r"(?i)^(api[-_]?key|key|token|access_token|client_secret|password|sig)$")
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "set-cookie", "cookie", "x-api-key"})
+_SECRET = (
+    r"api[-_]?key|key|token|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|secret|password|passwd|"
+    r"pwd|sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid|key-pair-id|policy|jwt|"
+    r"auth|authorization|mailto|e-?mail"
+)
+"""Parameters that hold a key, a signature that stands for one, or the address of whoever asks."""
+_SECRET_PARAMETERS = re.compile(rf"(?i)^(?:{_SECRET})$")
+_IN_HEADER = re.compile(rf"(?i)([?&;](?:{_SECRET})=)[^&#\s<>\"';,]*")
+_SIGNED = re.compile(
+    rb"(?i)([?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid|key-pair-id|signature|sig)=)"
+    rb"[A-Za-z0-9%._~+/=-]+"
+)
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "authentication-info", "set-cookie", "set-cookie2", "cookie", "x-api-key",
+     "api-key", "x-auth-token", "x-access-token", "x-csrf-token", "x-amz-security-token", "private-token", "user-agent"}
+)  # fmt: skip
+_IN_CONTENT = re.compile(rb'("content"\s{0,9}:\s{0,9}")((?:[A-Za-z0-9+/=]|\\[nr/])+)"')
+_SHORTEST = 8
+"""Characters of a secret from which on its escaped forms are looked for; shorter ones would be found anywhere."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +100,33 @@ class Exchange:
         )
 
 
-class Redactor:
-    """Takes secrets out of urls, headers and bodies before anything is stored."""
+def secrets(settings: Settings) -> list[str]:
+    """The keys of all sources: what one service is told another may say."""
+    return [source.token.get_secret_value() for source in settings.sources.values() if source.token]
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+
+class Redactor:
+    """Takes secrets and e-mail addresses out of urls, headers and bodies before anything is stored.
+
+    A secret is found as it is, percent-encoded, with escapes of JSON or HTML, and inside base64 (`Authorization:
+    Basic` holds it so); in the files that GitHub sends as base64, both are looked for in what the file says.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), *, keeps_addresses: bool = False) -> None:
+        self._without_addresses = (lambda body: body) if keeps_addresses else addresses.redact
         given = {secret for secret in secrets if secret}
-        encoded = {quote(secret, safe="") for secret in given} | {quote_plus(secret) for secret in given}
-        self._secrets = sorted(given | encoded, key=len, reverse=True)  # one may begin another
+        plain = given | {form for secret in given for form in _spellings(secret)}
+        self._secrets = sorted(plain, key=len, reverse=True)  # one may begin another
+        long = sorted((secret for secret in given if len(secret) >= _SHORTEST), key=len, reverse=True)
+        self._escaped = [_escaped(secret) for secret in long]
+        self._packed = sorted({core for secret in long for core in _packed(secret.encode())}, key=len, reverse=True)
 
     def text(self, value: str) -> str:
-        for secret in self._secrets:
-            value = value.replace(secret, REDACTED)
-        return value
+        if self._secrets:
+            for secret in self._secrets:
+                value = value.replace(secret, REDACTED)
+            value = self._hidden(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+        return addresses.redact_text(value)
 
     def url(self, url: str) -> str:
         parts = urlsplit(url)
@@ -91,26 +134,99 @@ class Redactor:
         if any(_SECRET_PARAMETERS.match(name) for name, _ in query):
             kept = [(name, REDACTED if _SECRET_PARAMETERS.match(name) else value) for name, value in query]
             parts = parts._replace(query=urlencode(kept))
-        if parts.password:
+        if parts.username is not None or parts.password is not None:
             parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
         return self.text(urlunsplit(parts))
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {
-            name.lower(): self.text(value) for name, value in headers.items() if name.lower() not in _SECRET_HEADERS
+            name.lower(): self.text(_IN_HEADER.sub(rf"\1{REDACTED}", value))
+            for name, value in headers.items()
+            if name.lower() not in _SECRET_HEADERS
         }
 
     def body(self, body: bytes) -> bytes:
-        for secret in self._secrets:
-            body = body.replace(secret.encode(), REDACTED.encode())
+        """What is stored of a body; its digest is of this. A file in base64 keeps its length and digest as told."""
+        if b'"content"' in body and b"base64" in body:
+            body = _IN_CONTENT.sub(self._content, body)
+        return self._plain(body)
+
+    def _plain(self, body: bytes) -> bytes:
+        if self._secrets:
+            for secret in self._secrets:
+                body = body.replace(secret.encode(), REDACTED.encode())
+            body = self._hidden(body)
+        if b"ig" in body or b"AWSAccessKeyId" in body or b"amz" in body.lower():
+            body = _SIGNED.sub(rb"\1" + REDACTED.encode(), body)
+        return self._without_addresses(body)
+
+    def _hidden(self, body: bytes) -> bytes:
+        for escaped in self._escaped:
+            body = escaped.sub(REDACTED.encode(), body)
+        for core in self._packed:
+            body = body.replace(core, (REDACTED.encode() * (len(core) // len(REDACTED) + 1))[: len(core)])
         return body
+
+    def _content(self, match: re.Match[bytes]) -> bytes:
+        packed = match[2].replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\/", b"/")
+        try:
+            said = base64.b64decode(packed, validate=True)
+        except binascii.Error:
+            return match[0]
+        kept = self._plain(said)
+        if kept == said:
+            return match[0]
+        width = match[2].find(b"\\n")
+        again = base64.b64encode(kept)
+        lines = [again[at : at + width] + b"\\n" for at in range(0, len(again), width)] if width > 0 else [again]
+        return match[1] + b"".join(lines) + b'"'
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """The ways in which libraries write a text where some characters mean something."""
+    for form in {quote(secret, safe=""), quote(secret), quote_plus(secret)}:
+        yield form
+        yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form)
+        yield quote(form, safe="")
+    for form in {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+        yield form
+        yield form.replace("/", "\\/")
+        yield json.dumps(form)[1:-1]
+    yield html.escape(secret)
+    yield html.escape(secret, quote=False)
+
+
+def _escaped(secret: str) -> re.Pattern[bytes]:
+    """The secret with any of its characters as an escape of JSON, of addresses or of HTML."""
+
+    def forms(character: str) -> bytes:
+        code = ord(character)
+        found = [re.escape(character.encode())]
+        found += [b"".join(b"%%(?:25)?(?i:%02x)" % byte for byte in character.encode())]
+        if code < 0x10000:
+            found.append(rb"\\{1,2}u(?i:%04x)" % code)
+        found += [b"&#0{0,4}%d;" % code, b"&#[xX]0{0,4}(?i:%x);" % code]
+        return b"(?:" + b"|".join(found) + b")"
+
+    return re.compile(b"".join(map(forms, secret)))
+
+
+def _packed(secret: bytes) -> Iterator[bytes]:
+    """What stands for the secret in base64, wherever in three bytes it begins: the letters that only it decides."""
+    for pad in range(3):
+        letters = base64.b64encode(bytes(pad) + secret).rstrip(b"=")
+        core = letters[(pad * 8 + 5) // 6 : (pad + len(secret)) * 8 // 6]
+        if len(core) >= _SHORTEST:
+            yield core
+            yield core.translate(bytes.maketrans(b"+/", b"-_"))
 
 
 class Journal:
     """Exchanges of a scrape that has not been committed yet, one JSON line each, durable one by one.
 
     A killed scrape leaves its journal; the next one for the same source and day answers from it what was
-    already fetched, and asks only for the rest. A half-written last line is dropped.
+    already fetched, and asks only for the rest. A half-written last line is dropped; a damaged one is left out and
+    told, so that what it answered is asked again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -121,20 +237,32 @@ class Journal:
         record = asdict(exchange) | {
             "fetched_at": exchange.fetched_at.isoformat(),
             "body": base64.b64encode(exchange.body).decode(),
+            "body_sha256": exchange.body_sha256,
         }
+        line = memoryview(json.dumps(record).encode() + b"\n")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as stream:
-            stream.write(json.dumps(record).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        with self.path.open("ab", buffering=0) as stream:
+            before = stream.seek(0, os.SEEK_END)
+            try:
+                while line:
+                    line = line[stream.write(line) :]
+                os.fsync(stream.fileno())
+            except BaseException:  # a full disk, or somebody's Ctrl-C: no half line may stand before the next one
+                with contextlib.suppress(OSError):
+                    stream.truncate(before)
+                raise
         self.exchanges.append(exchange)
 
     def keep_good(self) -> None:
         """Forget what failed: it will be asked again; what was answered will not."""
-        good = [exchange for exchange in self.exchanges if exchange.ok]
+        self.rewrite([exchange for exchange in self.exchanges if exchange.ok])
+
+    def rewrite(self, exchanges: Iterable[Exchange]) -> None:
+        """Hold these and no others."""
+        kept = list(exchanges)
         self.remove()
         self.exchanges = []
-        for exchange in good:
+        for exchange in kept:
             self.append(exchange)
 
     def remove(self) -> None:
@@ -149,8 +277,18 @@ class Journal:
         if whole != len(data):
             with self.path.open("r+b") as stream:
                 stream.truncate(whole)
-        for line in data[:whole].splitlines():
-            record = json.loads(line)
-            record["fetched_at"] = datetime.fromisoformat(record["fetched_at"])
-            record["body"] = base64.b64decode(record["body"])
-            yield Exchange(**record)
+        for number, line in enumerate(data[:whole].split(b"\n")[:-1], start=1):
+            try:
+                yield self._exchange(json.loads(line))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                log.warning("%s line %d is damaged (%s): what it answered is asked again", self.path, number, error)
+
+    @staticmethod
+    def _exchange(record: dict[str, Any]) -> Exchange:
+        digest = record.pop("body_sha256", None)
+        record["fetched_at"] = datetime.fromisoformat(record["fetched_at"])
+        record["body"] = base64.b64decode(record["body"], validate=True)
+        exchange = Exchange(**record)
+        if digest not in {None, exchange.body_sha256}:
+            raise ValueError("the body is not the one that was written")
+        return exchange

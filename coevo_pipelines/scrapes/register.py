@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from coevo_pipelines.scrapes import withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
 from coevo_pipelines.scrapes.scrape import Scrape
@@ -18,8 +19,9 @@ from coevo_pipelines.traces import register
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.traces.records import Traces
 
-SERVICE = Service("The register", Source(base_url=REGISTER, min_interval_s=0.0, page_size=1))
+SERVICE = Service("The register", Source(base_url=REGISTER, min_interval_s=0.0, page_size=1), keeps_addresses=True)
 """A file here, or an http(s) address of one."""
+withhold = withholding.nothing
 CHANGE = "sources.register.base_url"
 
 

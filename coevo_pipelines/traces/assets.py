@@ -16,11 +16,13 @@ from coevo_pipelines.orchestration.days import (
 )
 from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.resources import open_lake
-from coevo_pipelines.scrapes.exchange import Exchange
+from coevo_pipelines.scrapes import stored
 from coevo_pipelines.settings import Settings
+from coevo_pipelines.traces.allowed import allowed
 from coevo_pipelines.traces.normalize import TABLES, frames, normalize
 
 REJECTS = "traces.rejects"
+TEXTS = "traces.texts"
 
 
 def trace_assets(settings: Settings) -> dg.AssetsDefinition:
@@ -32,13 +34,19 @@ def trace_assets(settings: Settings) -> dg.AssetsDefinition:
         window = settings.window(day)
         collected = []
         for name in sorted(sources):
-            rows = snapshot.scan(f"scrapes.{name}", on=day).collect().iter_rows(named=True)
-            exchanges = (Exchange.from_row(row) for row in rows)
+            exchanges = stored.read(snapshot.files(f"scrapes.{name}", on=day))
             collected.append(normalize(name, exchanges, window, settings.topics, settings.grace))
         outside = {traces.source: traces.outside_window for traces in collected if traces.outside_window}
+        off_topic = {traces.source: traces.off_topic for traces in collected if traces.off_topic}
         tables = frames(collected, window, settings.grace)
         by_source = dict(tables[REJECTS]["source"].value_counts().iter_rows())
-        own = {"traces.works": {"outside_window": outside}, REJECTS: {"by_source": by_source}}
+        texts, left_out = allowed(tables, settings.stored_texts)
+        tables = {**tables, TEXTS: texts}
+        own = {
+            TEXTS: {"withheld": left_out},
+            "traces.works": {"outside_window": outside, "off_topic": off_topic},
+            REJECTS: {"by_source": by_source},
+        }
         return {name: Result(frame, own.get(name, {})) for name, frame in tables.items()}
 
     @dg.multi_asset(

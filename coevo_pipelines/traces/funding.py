@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from coevo_pipelines.scrapes.addresses import HOST
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.traces.records import json_object
 
@@ -73,6 +74,9 @@ class Addresses:
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, channel: str, address: str, place: str) -> None:
+        if address.endswith(f"@{HOST}"):
+            self.reject(place, "an e-mail address, which is not stored: it can be given in the register")
+            return
         self.found.append(Address(channel, address, place))
 
     def reject(self, place: str, reason: str) -> None:

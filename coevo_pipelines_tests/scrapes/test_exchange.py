@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import tempfile
@@ -225,11 +226,60 @@ def test_a_removed_journal_is_gone_and_can_be_removed_again(path: Path) -> None:
     assert Journal(path).exchanges == []
 
 
-def test_a_line_damaged_in_the_middle_is_not_passed_over_in_silence(path: Path) -> None:
+def test_a_line_damaged_in_the_middle_is_asked_again_and_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal(path)
     journal.append(ONE)
     journal.append(TWO)
     first, second, _ = path.read_bytes().split(b"\n")
     path.write_bytes(first[:-10] + b"\n" + second + b"\n")
-    with pytest.raises(json.JSONDecodeError):
-        Journal(path)
+    caplog.set_level("WARNING", "coevo_pipelines")
+    assert Journal(path).exchanges == [TWO]
+    assert f"{path} line 1 is damaged" in caplog.text
+
+
+# --- addresses and hidden secrets ----------------------------------------------------------------------
+
+
+def test_a_file_in_base64_loses_both_and_stays_a_file() -> None:
+    said = b"x" * 100 + f"\nAsk ada@example.org, key {SECRET}\n".encode() + b"y" * 100
+    for packed in (base64.encodebytes(said).decode(), base64.b64encode(said).decode()):
+        body = json.dumps({"encoding": "base64", "content": packed, "size": len(said)}).encode()
+        kept = json.loads(Redactor([SECRET]).body(body))
+        assert kept["content"].count("\n") >= packed.count("\n")
+        text = base64.b64decode(kept["content"])
+        assert text == said.replace(b"ada@example.org", b"cfe00dde@redacted.invalid").replace(
+            SECRET.encode(), REDACTED.encode()
+        )
+    plain = json.dumps({"encoding": "base64", "content": base64.encodebytes(b"nothing here" * 20).decode()}).encode()
+    assert Redactor([SECRET]).body(plain) == plain
+
+
+@pytest.mark.parametrize("pad", ["", "u", "us", "user:"])
+def test_a_secret_inside_base64_is_overwritten_and_what_is_around_it_stays(pad: str) -> None:
+    secret = "planted-secret/+0123456789"
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        packed = encode(f"{pad}{secret}".encode())
+        kept = Redactor([secret]).body(b"Basic " + packed + b" end")
+        assert len(kept) == len(b"Basic " + packed + b" end")
+        assert kept.startswith(b"Basic ") and kept.endswith(b" end")
+        assert secret.encode()[2:-2] not in base64.b64decode(kept[6:-4].replace(b"-", b"+").replace(b"_", b"/"))
+
+
+def test_signed_links_lose_their_signatures_and_the_asker_his_address() -> None:
+    redactor = Redactor()
+    location = "https://cdn.example.org/a?X-Amz-Credential=AKIA%2Fx&X-Amz-Signature=0af&sig=ab%3D&page=2#token"
+    assert redactor.headers({"Location": location}) == {
+        "location": "https://cdn.example.org/a?X-Amz-Credential=REDACTED&X-Amz-Signature=REDACTED&sig=REDACTED&page=2#token"
+    }
+    assert redactor.url("https://x.org/works?mailto=ada%40example.org&rows=2#ids=1,2") == (
+        "https://x.org/works?mailto=REDACTED&rows=2#ids=1,2"
+    )
+    assert redactor.url("https://ghp_x@x.org/works") == "https://x.org/works"
+    assert redactor.text("asked by ada@example.org") == "asked by cfe00dde@redacted.invalid"
+    assert "user-agent" not in redactor.headers({"User-Agent": "x"})
+
+
+def test_who_keeps_addresses_keeps_them_in_bodies_only() -> None:
+    redactor = Redactor([SECRET], keeps_addresses=True)
+    assert redactor.body(f"ada@example.org {SECRET}".encode()) == b"ada@example.org REDACTED"
+    assert redactor.text("ada@example.org") == "cfe00dde@redacted.invalid"

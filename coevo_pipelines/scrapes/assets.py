@@ -1,37 +1,24 @@
 """Assets `scrapes/<source>`: the raw exchanges of a day, appended as a capture."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from filelock import FileLock
 
-from coevo_pipelines.lake import schemas
-from coevo_pipelines.lake.store import Lake, StaleInputs, Written
+from coevo_pipelines.lake.store import Lake, Written
 from coevo_pipelines.orchestration.days import (
     asset_key,
-    log,
     partition_metadata,
     schema_check,
     schema_check_spec,
     spec,
 )
 from coevo_pipelines.orchestration.partitions import daily, days
-from coevo_pipelines.orchestration.resources import endpoint, open_lake
-from coevo_pipelines.scrapes.collect import Capture, collect
-from coevo_pipelines.scrapes.consent import WITHHELD, Consent, read_said, said, standing
-from coevo_pipelines.scrapes.exchange import Exchange, Journal, Redactor, secrets
+from coevo_pipelines.orchestration.resources import open_lake
+from coevo_pipelines.scrapes.capture import REGISTER, scrape_day, withheld
 from coevo_pipelines.scrapes.sources import services, source
-from coevo_pipelines.scrapes.withholding import Withhold
 from coevo_pipelines.settings import Settings
-from coevo_pipelines.traces.errors import ParseError
-from coevo_pipelines.traces.register import load
 
-REGISTER = "register"
-OLDEST_REGISTER = timedelta(days=1)
 MOST_TOLD = 200
 
 
@@ -60,10 +47,8 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
         for day in asked:
             written = scrape_day(name, day, lake, settings)
             notes[day] = written.commit.note
-            metadata: dict[str, Any] = {"note": written.commit.note} if written.commit.note else {}
-            if withheld := _withheld(lake, name, day):
-                metadata |= {"withheld": len(withheld), "withheld_since": dict(sorted(withheld.items())[:MOST_TOLD])}
-            context.add_asset_metadata(partition_metadata(lake, written, metadata), asset_key(table), day.isoformat())
+            metadata = partition_metadata(lake, written, _numbers(lake, name, written))
+            context.add_asset_metadata(metadata, asset_key(table), day.isoformat())
         missing = {day.isoformat(): note for day, note in notes.items() if note}
         yield dg.MaterializeResult(
             asset_key=asset_key(table),
@@ -73,155 +58,18 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
     return scrape
 
 
-def scrape_day(name: str, day: date, lake: Lake, settings: Settings, *, again: bool = False) -> Written:
-    """Scrape one source for one day and append the capture, unless a complete one is there already (`again`:
-    also then).
-
-    Two processes asked for the same source and day take turns. The journal of a scrape that was killed, or
-    whose source died on the way, answers for what it already holds. Who has opted out by now is left out: when that
-    cannot be known, nothing is asked.
-    """
-    table = f"scrapes.{name}"
-    journal_path = lake.root / ".journal" / name / f"{day}.jsonl"
-    journal_path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{journal_path}.lock"):
-        present = lake.committed(table, day)
-        if present is not None and present.complete and not again:
-            log.info("scrapes %s: %s is complete already, nothing asked", day, name)
-            journal_path.unlink(missing_ok=True)
-            return Written(present, changed=False)
-        journal = Journal(journal_path)
-        redactor = Redactor(secrets(settings))
-        with endpoint(name, day, settings) as where:
-            try:
-                consent = _consent(name, day, where.now(), lake, settings)
-            except ParseError as unknown:
-                capture = Capture(tuple(journal.exchanges), str(unknown), resumable=True)
-            else:
-                _withhold_from(journal, source(name).withhold, consent)
-                capture = collect(name, settings.window(day), settings, where, journal, consent)
-        capture = replace(capture, reason=redactor.text(capture.reason))
-        written = _append(lake, table, day, capture)
-        if capture.resumable:
-            journal.keep_good()
-        else:
-            journal.remove()
-    if capture.complete:
-        log.info("scrapes %s: %s %d exchanges", day, name, len(capture.exchanges))
-    else:
-        log.warning("scrapes %s: %s incomplete: %s", day, name, capture.reason)
-    return written
-
-
-def _consent(name: str, day: date, now: datetime, lake: Lake, settings: Settings) -> Consent:
-    """Who is opted out now, by the newest register that could be read. ParseError, with the way out, when none could.
-
-    The register is read for the day if it never was, or not for a day. It is not asked about itself.
-    """
-    is_asked = settings.sources[REGISTER].enabled
-    if name == REGISTER:
-        return Consent()
-    known = newest_register(lake)
-    if is_asked and (known is None or now - known.read_at > OLDEST_REGISTER):
-        scrape_day(REGISTER, day, lake, settings, again=known is not None)
-        known = newest_register(lake)
-    if known is None:
-        if not is_asked:
-            return Consent()
-        raise ParseError(
-            "nothing was asked: the register cannot be read, so nobody knows who has opted out "
-            "(sources.register.base_url; without a register, sources.register.enabled = false)"
-        )
-    if known.failed:
-        log.warning("scrapes %s: %s goes by the register of %s: %s", day, name, f"{known.read_at:%F %R}", known.failed)
-    consent = standing(known.body, now)
-    for unread in consent.unread:
-        log.warning("scrapes %s: %s: the register's %s: not honoured", day, name, unread)
-    return consent
-
-
-@dataclass(frozen=True)
-class KnownRegister:
-    """The newest register that could be read; `failed` says why a newer one could not be."""
-
-    body: bytes
-    read_at: datetime
-    failed: str = ""
-
-
-def newest_register(lake: Lake) -> KnownRegister | None:
-    """Of all days: the one of a past day may have been read today. A file at the default place that is not there says
-    that nobody is registered only where none has ever been: one that is gone still counts."""
-    table, failed = f"scrapes.{REGISTER}", ""
-    nobody: KnownRegister | None = None
-    commits = sorted(lake.snapshot().index.partitions(table), key=lambda one: one.observed_until or "", reverse=True)
-    for commit in commits:
-        frame = lake.scan(table, on=commit.day).collect().sort("fetched_at", "capture", descending=True)
-        for row in frame.iter_rows(named=True):
-            exchange = Exchange.from_row(row)
-            if not exchange.ok:
-                if commit.complete and exchange.status is None:
-                    nobody = nobody or KnownRegister(b"", exchange.fetched_at)
-                failed = failed or exchange.error or f"HTTP {exchange.status}"
-                continue
-            try:
-                load(exchange.body)
-            except ParseError as error:
-                failed = failed or str(error)
-                continue
-            return KnownRegister(exchange.body, exchange.fetched_at, failed)
-    return nobody
-
-
-def _withhold_from(journal: Journal, withhold: Withhold, consent: Consent) -> None:
-    """What a scrape that was stopped holds already, without those who have opted out since."""
-    if not consent or not journal.exchanges:
-        return
-    kept = []
-    for exchange in journal.exchanges:
-        body, found = withhold(exchange.url, exchange.body, consent)
-        headers = {**exchange.headers, WITHHELD: said(found)} if found else exchange.headers
-        kept.append(replace(exchange, body=body, headers=headers))
-    if kept != journal.exchanges:
-        journal.rewrite(kept)
-
-
-def _withheld(lake: Lake, name: str, day: date) -> dict[str, str]:
-    """Works of which the last capture left something out, and since when they are opted out."""
-    headers = lake.scan(f"scrapes.{name}", on=day).select("capture", "headers").collect()
-    last: list[str] = headers.filter(headers["capture"] == headers["capture"].max())["headers"].to_list()
-    return {
-        work: since
-        for each in last
-        if WITHHELD in each
-        for work, since in read_said(json.loads(each).get(WITHHELD, "")).items()
-    }
-
-
-def _append(lake: Lake, table: str, day: date, capture: Capture) -> Written:
-    import polars as pl
-
-    schema = schemas.table(table)
-    while True:
-        snapshot = lake.snapshot()
-        present = snapshot.index.get(table, day.isoformat())
-        before = snapshot.scan(table, on=day).drop("date").collect() if present else schema.empty()
-        number = max(before["capture"].to_list(), default=0) + 1
-        rows = [exchange.row(number, i) for i, exchange in enumerate(capture.exchanges, start=1)]
-        frame = pl.concat([before, pl.DataFrame(rows, schema=schema.polars_schema(), orient="row")])
-        seen: list[datetime] = frame["fetched_at"].to_list()  # an earlier capture may hold what came later
-        try:
-            return lake.write(
-                table,
-                day,
-                frame,
-                observed_until=max(seen, default=None),
-                complete=capture.complete,
-                note=capture.reason,
-                replaces=present,
-            )
-        except StaleInputs:
-            continue
+def _numbers(lake: Lake, name: str, written: Written) -> dict[str, Any]:
+    """What a person would look for: how much came, how small it is kept, what is missing or left out."""
+    commit = written.commit
+    received = lake.scan(commit.table, on=commit.day).select("body_bytes").sum().collect().item() or 0
+    found: dict[str, Any] = {"received_bytes": received}
+    if received:
+        found["stored_per_received"] = round(commit.bytes / received, 3)
+    if commit.note:
+        found["note"] = commit.note
+    if left_out := withheld(lake, name, commit.day):
+        found |= {"withheld": len(left_out), "withheld_since": dict(sorted(left_out.items())[:MOST_TOLD])}
+    return found
 
 
 def _complete_check_spec(table: str, name: str) -> dg.AssetCheckSpec:

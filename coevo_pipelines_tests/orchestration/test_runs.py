@@ -180,11 +180,11 @@ def test_an_incomplete_day_is_filled_by_the_next_run(sample: Settings, tmp_path:
     lake = Lake(root)
     settings = load_settings(lake=root)
     from coevo_pipelines.orchestration.resources import open_lake
-    from coevo_pipelines.scrapes.assets import _append
+    from coevo_pipelines.scrapes.capture import append
     from coevo_pipelines.scrapes.collect import Capture
 
     open_lake(settings)
-    _append(lake, "scrapes.openalex", day, Capture((), "https://api.openalex.org: it was down"))
+    append(lake, "scrapes.openalex", day, Capture((), "https://api.openalex.org: it was down"))
     run_in_order(root, [DAYS[0], day])
     assert derived_digests(root) == of([DAYS[0], day], derived_digests(sample.lake_root))
     assert verify(root).findings == ()

@@ -9,7 +9,7 @@ import pytest
 
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.sample.server import serve
-from coevo_pipelines.scrapes.assets import scrape_day
+from coevo_pipelines.scrapes.capture import scrape_day
 from coevo_pipelines.settings import Settings, load_settings
 from coevo_pipelines_tests.scrapes.misbehaving import Reset, Seen, Step, as_json, misbehaving, relay
 

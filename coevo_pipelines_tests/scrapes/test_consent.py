@@ -15,7 +15,7 @@ from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.sample.server import serve
 from coevo_pipelines.scrapes import withholding
-from coevo_pipelines.scrapes.assets import newest_register, scrape_day
+from coevo_pipelines.scrapes.capture import newest_register, scrape_day
 from coevo_pipelines.scrapes.consent import EVERYBODY, Consent, read_said, said, standing
 from coevo_pipelines.scrapes.exchange import Exchange, Journal
 from coevo_pipelines.settings import Settings, load_settings

@@ -27,7 +27,8 @@ import pytest
 from coevo_pipelines.lake.schemas import SOURCES
 from coevo_pipelines.lake.store import Lake, Written
 from coevo_pipelines.sample.server import serve
-from coevo_pipelines.scrapes.assets import scrape_assets, scrape_day
+from coevo_pipelines.scrapes.assets import scrape_assets
+from coevo_pipelines.scrapes.capture import scrape_day
 from coevo_pipelines.settings import Settings, load_settings
 from coevo_pipelines_tests.scrapes.misbehaving import (
     Answer,

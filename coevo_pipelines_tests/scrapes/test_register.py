@@ -12,7 +12,7 @@ import pytest
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.sample.server import answer_time, serve
 from coevo_pipelines.sample.world import register as sample_register
-from coevo_pipelines.scrapes.assets import scrape_day
+from coevo_pipelines.scrapes.capture import scrape_day
 from coevo_pipelines.scrapes.collect import Capture, collect
 from coevo_pipelines.scrapes.exchange import Journal
 from coevo_pipelines.scrapes.session import Endpoint

@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev lint clean setup train
+.PHONY: help run test fuzz dev lint clean setup train
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -29,6 +29,9 @@ run: setup  ## the whole pipeline, offline, on three days of the bundled sample
 
 test: setup  ## all tests
 	@$(BIN)/python -m pytest
+
+fuzz: setup  ## every parser against atheris, a minute each (Linux)
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --no-sync --with atheris python -m coevo_pipelines_tests.fuzz.guided
 
 dev: setup  ## the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME=$$($(BIN)/python -m coevo_pipelines.orchestration.run) $(BIN)/dagster dev -w workspace.yaml

@@ -46,6 +46,7 @@ _ID, _AUTHOR, _NAME, _CATEGORY = f"{ATOM}id", f"{ATOM}author", f"{ATOM}name", f"
 _SUMMARY, _PUBLISHED, _UPDATED, _TITLE = f"{ATOM}summary", f"{ATOM}published", f"{ATOM}updated", f"{ATOM}title"
 _PRIMARY = f"{ARXIV}primary_category"
 _COMMENT, _JOURNAL, _DOI = f"{ARXIV}comment", f"{ARXIV}journal_ref", f"{ARXIV}doi"
+_WRAPPED = ("\n", "  ", "\t", "\r")
 _PARAGRAPH = re.compile(r"\n(?=[ \t])")
 
 
@@ -185,7 +186,7 @@ def paragraphs(abstract: str | None) -> str:
     text was wrapped (https://info.arxiv.org/help/prep.html)."""
     if not abstract:
         return ""
-    if "  " not in abstract and abstract.isprintable():  # one line without any other white space, as most are
+    if abstract.isascii() and not any(space in abstract for space in _WRAPPED):  # one line, as most are
         return abstract.strip()
     return "\n\n".join(joined for part in _PARAGRAPH.split(abstract) if (joined := " ".join(part.split())))
 

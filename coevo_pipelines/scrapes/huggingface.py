@@ -229,8 +229,7 @@ def _parse_item(kind: str, item: Any, traces: Traces) -> None:
     traces.metric(work_id, "downloads", item.get("downloads"))
     if owner:
         traces.person(work_id, "owner", 1, created_at, account=owner)
-    for tag in tags:
-        _reference_of_tag(work_id, kind, tag, created_at, traces)
+    _references_of_tags(work_id, kind, tags, created_at, traces)
     card = item.get("cardData")
     if isinstance(card, dict):
         for field, relation, of in _OF_CARDS[kind]:
@@ -259,29 +258,34 @@ def _status(item: dict[str, Any]) -> str:
     return "private" if item.get("private") else "gated" if item.get("gated") else "active"
 
 
-def _reference_of_tag(work_id: str, kind: str, tag: str, at: datetime, traces: Traces) -> None:
-    scheme, _, named = tag.partition(":")
-    convert: Callable[[Any], str]
-    if scheme == "base_model":
-        match = _RELATION.match(named)
-        named = match[1] if match else named
-        relation, convert = "derives_from", partial(identifiers.huggingface, "model")
-    elif scheme == "dataset":
-        # A dataset's own `dataset:` tag names what it was made from.
-        relation = "derives_from" if kind == "dataset" else "trained_on"
-        convert = partial(identifiers.huggingface, "dataset")
-    elif scheme == "arxiv":
-        relation, convert = "cites", _arxiv
-    elif scheme == "doi":
-        relation, convert = "cites", identifiers.doi
-    else:
-        return
-    if target := traces.read(f"{work_id} tag {tag}", convert, named):
-        traces.reference(work_id, target, relation, at, f"tag {tag}")
+def _references_of_tags(work_id: str, kind: str, tags: list[str], at: datetime, traces: Traces) -> None:
+    for tag in tags:
+        scheme, _, named = tag.partition(":")
+        if scheme not in _OF_TAGS:
+            continue
+        relation, convert = _OF_TAGS[scheme]
+        if scheme == "dataset" == kind:  # names what it was made from
+            relation = "derives_from"
+        evidence = f"tag {tag}"
+        if target := traces.read(f"{work_id} {evidence}", convert, named):
+            traces.reference(work_id, target, relation, at, evidence)
+
+
+def _base(named: str) -> str:
+    match = _RELATION.match(named)
+    return identifiers.huggingface("model", match[1] if match else named)
 
 
 def _arxiv(text: Any) -> str:
     return identifiers.arxiv(text)[0]
+
+
+_OF_TAGS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "base_model": ("derives_from", _base),
+    "dataset": ("trained_on", partial(identifiers.huggingface, "dataset")),
+    "arxiv": ("cites", _arxiv),
+    "doi": ("cites", identifiers.doi),
+}
 
 
 def _as_list(value: Any) -> list[str]:

@@ -13,13 +13,12 @@ A reader takes the text and returns `Found`; ParseError when the file as a whole
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from coevo_pipelines.traces import identifiers
+from coevo_pipelines.traces import identifiers, toml_text
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.traces.found import Found
 from coevo_pipelines.traces.records import json_object
@@ -300,8 +299,8 @@ def _conda(written: str) -> str | None:
 def _toml(text: str) -> Table:
     _check_size(text)
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not TOML; a number of thousands of digits; depth
+        return toml_text.table(text)
+    except ParseError as error:
         raise ParseError(f"not valid TOML ({error})") from error
 
 

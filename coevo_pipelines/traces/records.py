@@ -32,6 +32,7 @@ _INT64_MAX = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 PACKED_AT = 200_000
+_TEXTS = frozenset((str, type(None)))
 _UNREADABLE = (ParseError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 KINDS_OF_ROW = (
@@ -228,11 +229,12 @@ class Traces:
         tags: list[str] | None = None,
     ) -> None:
         """The work appeared or changed. `text` is searched for the followed topics and not stored here."""
-        for field, value in (
-            ("title", title), ("version", version), ("license", license), ("owner", owner),
-            ("native_id", native_id), ("url", url), *(("fields", one) for one in fields or ()),
-        ):  # fmt: skip
-            _require_text(field, value)
+        given = {
+            "title": title, "version": version, "license": license, "owner": owner, "native_id": native_id, "url": url
+        }  # fmt: skip
+        _require_texts(given)
+        if fields:
+            _require_texts({f"fields[{number}]": field for number, field in enumerate(fields)})
         at = self._micros(event_at)
         searched = ("\n".join([text, *tags]) if tags else text, self._topic)
         self._rows["works"].append(
@@ -350,8 +352,7 @@ class Traces:
         orcid: str | None = None,
         account: str | None = None,
     ) -> None:
-        for field, value in (("name", name), ("orcid", orcid), ("account", account)):
-            _require_text(field, value)
+        _require_texts({"name": name, "orcid": orcid, "account": account})
         self._rows["people"].append((work_id, role, position, name, orcid, account, self._micros(at), self._answer))
 
     def identity(self, one: str, other: str, at: datetime, evidence: str, *, same: bool = True) -> None:
@@ -444,9 +445,12 @@ def json_value(body: bytes) -> Any:
         raise ParseError(f"not JSON: {error}") from error
 
 
-def _require_text(field: str, value: Any) -> None:
-    if value is not None and not isinstance(value, str):
-        raise ParseError(f"{field} is not text: {value!r}"[:200])
+def _require_texts(given: Mapping[str, Any]) -> None:
+    if _TEXTS.issuperset(map(type, given.values())):
+        return
+    for field, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise ParseError(f"{field} is not text: {value!r}"[:200])
 
 
 def xml_root(body: bytes) -> Element:

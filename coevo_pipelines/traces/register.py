@@ -35,13 +35,12 @@ whole, with the place, and its neighbours stay.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar
 
-from coevo_pipelines.traces import identifiers
+from coevo_pipelines.traces import identifiers, toml_text
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.traces.funding import ETHEREUM, LOGIN, SLUG, readable
 
@@ -133,8 +132,8 @@ class Register:
 def load(body: bytes) -> dict[str, Any]:
     """The TOML document in `body`; ParseError, with the line, when it is none."""
     try:
-        return tomllib.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of thousands of digits
+        return toml_text.table(body.decode("utf-8-sig"))
+    except ValueError as error:  # ParseError is one, and so is what is not UTF-8
         raise ParseError(f"not valid TOML in UTF-8: {error}") from error
 
 

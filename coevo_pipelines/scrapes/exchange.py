@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import contextlib
 import hashlib
 import html
@@ -43,6 +44,13 @@ _SECRET_HEADERS = frozenset(
      "api-key", "x-auth-token", "x-access-token", "x-csrf-token", "x-amz-security-token", "private-token", "user-agent"}
 )  # fmt: skip
 _IN_CONTENT = re.compile(rb'("content"\s{0,9}:\s{0,9}")((?:[A-Za-z0-9+/=]|\\[nr/])+)"')
+_WIDE = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: it begins alike
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+"""Files in these encodings are read as text (`traces.files`), so they are searched as text."""
 _SHORTEST = 8
 """Characters of a secret from which on its escaped forms are looked for; shorter ones would be found anywhere."""
 
@@ -152,6 +160,11 @@ class Redactor:
         return self._plain(body)
 
     def _plain(self, body: bytes) -> bytes:
+        for mark, encoding in _WIDE:
+            if body.startswith(mark):
+                said = body.decode(encoding, "replace").encode("utf-8", "replace")
+                kept = self._plain(said)
+                return body if kept == said else kept.decode().encode(encoding)
         if self._secrets:
             for secret in self._secrets:
                 body = body.replace(secret.encode(), REDACTED.encode())

@@ -254,6 +254,16 @@ def test_a_file_in_base64_loses_both_and_stays_a_file() -> None:
     assert Redactor([SECRET]).body(plain) == plain
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_file_in_a_wide_encoding_loses_both_and_stays_a_file(encoding: str) -> None:
+    said, plain = f"\ufeffÄsk ada@example.org, key {SECRET} 🙂".encode(encoding), "\ufeffÄsk nobody".encode(encoding)
+    redactor, left = Redactor([SECRET]), "\ufeffÄsk cfe00dde@redacted.invalid, key REDACTED 🙂"
+    assert redactor.body(said).decode(encoding) == left
+    packed = json.dumps({"encoding": "base64", "content": base64.b64encode(said).decode()}).encode()
+    assert base64.b64decode(json.loads(redactor.body(packed))["content"]).decode(encoding) == left
+    assert redactor.body(plain + b"\xff") == plain + b"\xff"
+
+
 @pytest.mark.parametrize("pad", ["", "u", "us", "user:"])
 def test_a_secret_inside_base64_is_overwritten_and_what_is_around_it_stays(pad: str) -> None:
     secret = "planted-secret/+0123456789"

@@ -114,7 +114,7 @@ def fetch(scrape: Scrape) -> None:
         for name, repository in sorted(found.items()):
             if scrape.consent.withheld([f"github:{name}"], owner=f"github:{name.partition('/')[0]}"):
                 continue
-            with scrape.item(name):
+            with scrape.item(name), _readable(name):
                 _fetch_repository(scrape, client, name, is_fork=repository.fork)
 
 
@@ -154,7 +154,8 @@ def _searched(what: str) -> Iterator[None]:
     from github import GithubException
 
     try:
-        yield
+        with _readable(f"search {what}"):
+            yield
     except GithubException as refused:
         why = f"search {what}: HTTP {refused.status}: {refused.message}"
         if refused.status == 422 and what.startswith("user:"):
@@ -162,6 +163,17 @@ def _searched(what: str) -> Iterator[None]:
         raise Incomplete(why) from refused
     except RuntimeError as redirected:  # PyGithub's word for a redirect to another host
         raise Incomplete(f"search {what}: {redirected}") from redirected
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """PyGithub raises whatever it stumbles over in a field of an unexpected type; asking again may help."""
+    from github import BadAttributeException
+
+    try:
+        yield
+    except (BadAttributeException, TypeError, AttributeError, LookupError) as error:
+        raise Incomplete(f"{what}: PyGithub cannot read the answer: {type(error).__name__}: {error}"[:200]) from error
 
 
 def _fetch_repository(scrape: Scrape, client: Github, name: str, *, is_fork: bool) -> None:

@@ -93,20 +93,34 @@ def check(url: str, status: int, body: bytes) -> str:
 
 
 def _new_items(api: HfApi, kind: str, tag: str, window: Window) -> Iterator[str]:
-    """Paths of the items created in the window; the listing is left as soon as it gets older than that."""
+    """Paths of the items created in the window; the listing is left as soon as it gets older than that. An item
+    without a name or a date is passed over: the parser says so."""
     for item in _listing(api, kind, tag):
-        if item.created_at is None or item.created_at < window.start:
+        name, created_at = item.get("id"), _moment(item.get("createdAt"))
+        if not isinstance(name, str) or created_at is None:
+            continue
+        if created_at < window.start:
             return
-        if item.created_at in window:
-            yield item.id if kind == "models" else f"{kind}/{item.id}"
+        if created_at in window:
+            yield name if kind == "models" else f"{kind}/{name}"
 
 
-def _listing(api: HfApi, kind: str, tag: str) -> Iterator[Any]:
-    if kind == "models":
-        return iter(api.list_models(filter=tag, sort="created_at", full=True, cardData=True))
-    if kind == "datasets":
-        return iter(api.list_datasets(filter=tag, sort="created_at", full=True))
-    return iter(api.list_spaces(filter=tag, sort="created_at", full=True))
+def _listing(api: HfApi, kind: str, tag: str) -> Iterator[dict[str, Any]]:
+    """Items as the Hub gives them: the library's own objects fail on a field that is new or null, and with one of
+    these the whole listing."""
+    from huggingface_hub.utils import build_hf_headers, paginate
+
+    params = {"filter": [tag], "sort": "createdAt", "full": True} | ({"cardData": True} if kind == "models" else {})
+    headers = build_hf_headers(token=api.token, library_name=api.library_name, library_version=api.library_version)
+    return iter(paginate(f"{api.endpoint}/api/{kind}", params=params, headers=headers))
+
+
+def _moment(said: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 @contextmanager

@@ -919,6 +919,64 @@ def test_a_card_that_redirects_for_ever_does_not_stop_the_others(ask: Ask) -> No
     assert sum(path.endswith("README.md") for path in paths(capture.exchanges)) == 3
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"createdAt": None},
+        {"createdAt": "soon"},
+        {"createdAt": 5},
+        {"id": 7},
+        {"id": None},
+        {"lastModified": "soon"},
+        {"siblings": [1]},
+        {"safetensors": {"total": 1}},
+        {"transformersInfo": {"new_field": 1}},
+        {"inferenceProviderMapping": 5},
+    ],
+    ids=json.dumps,
+)
+def test_an_odd_item_of_a_listing_costs_no_other(ask: Ask, odd: dict[str, Any]) -> None:
+    first, second = ({"id": f"a/{name}", "createdAt": f"{BUSY}T10:00:00.000Z"} for name in "xy")
+
+    def play(request: Seen) -> Step:
+        if request.path.endswith("README.md"):
+            return Answer(200, b"# A card")
+        return as_json([first | odd, second] if request.path.endswith("/api/models") else [])
+
+    with misbehaving(play) as server:
+        capture = ask("huggingface", server.url)
+    assert capture.complete, capture.reason
+    assert paths(capture.exchanges)[-1].endswith("/a/y/raw/main/README.md")
+
+
+ODD_REPOSITORY = {"full_name": "a/b", "id": 1, "created_at": f"{BUSY}T10:00:00Z", "fork": False}
+
+
+@pytest.mark.parametrize(
+    ("items", "listed"),
+    [
+        ([ODD_REPOSITORY | {"fork": "yes"}], []),
+        ([ODD_REPOSITORY | {"full_name": None}], []),
+        ([ODD_REPOSITORY | {"owner": 5}], []),
+        ([ODD_REPOSITORY], [1]),
+        ([ODD_REPOSITORY], [{"name": 5, "type": "file"}]),
+        ([ODD_REPOSITORY], [{"name": None, "type": "file"}]),
+    ],
+    ids=json.dumps,
+)
+def test_what_the_client_cannot_read_is_a_shortfall_and_not_the_end(ask: Ask, items: Any, listed: Any) -> None:
+    def play(request: Seen) -> Step:
+        if "/search/" in request.path:
+            return as_json({"total_count": len(items), "incomplete_results": False, "items": items})
+        is_listing = request.path.endswith("/a/b/contents/")
+        return as_json(listed) if is_listing else as_json({"message": "Not Found"}, status=404)
+
+    with misbehaving(play) as server:
+        capture = ask("github", server.url)
+    assert "PyGithub cannot read" in capture.reason
+    assert not capture.resumable
+
+
 def test_the_client_is_left_as_it_was_found(ask: Ask) -> None:
     """The Hub's client and PyGithub's connections are set for a scrape only, also when it fails."""
     from github import Requester

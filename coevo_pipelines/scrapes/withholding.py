@@ -130,13 +130,14 @@ def crossref(_url: str, body: bytes, consent: Consent) -> Withheld:
 
 
 def semanticscholar(_url: str, body: bytes, consent: Consent) -> Withheld:
-    """Abstracts, summaries made of them, and sentences quoted from the work."""
+    """Abstracts, and summaries made of them."""
 
     def blank(value: Any) -> Iterator[tuple[str, datetime]]:
         for one in _objects(value):
-            external = one.get("externalIds")
-            if not isinstance(external, dict):
+            if not {"abstract", "tldr"} & one.keys():
                 continue
+            external = one.get("externalIds")
+            external = external if isinstance(external, dict) else {}  # some papers have none
             works = _ids((_arxiv, external.get("ArXiv")), (identifiers.doi, external.get("DOI")))
             works += [f"s2:{one['paperId']}"] if isinstance(one.get("paperId"), str) else []
             if since := consent.withheld(works):
@@ -164,7 +165,8 @@ def arxiv(_url: str, body: bytes, consent: Consent) -> Withheld:
         works: list[str] = []
         for node in record.iter("{*}id", "{*}identifier", "{*}doi"):
             convert = identifiers.doi if etree.QName(node).localname == "doi" else _arxiv
-            works += _ids((convert, (node.text or "").strip().removeprefix("oai:arXiv.org:")))
+            said = (node.text or "").split()  # a paper that came out in two parts has two DOIs
+            works += _ids(*((convert, one.removeprefix("oai:arXiv.org:")) for one in said))
         if since := consent.withheld(works):
             for node in record.iter("{*}summary", "{*}abstract", "{*}description"):
                 node.text = None

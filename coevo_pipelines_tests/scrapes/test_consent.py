@@ -110,6 +110,14 @@ HUB = "https://huggingface.co"
     [
         (withholding.arxiv, "https://export.arxiv.org/api/query", ATOM, "arxiv:1712.06567"),
         (withholding.arxiv, "https://oaipmh.arxiv.org/oai", OAI, "arxiv:1712.06567"),
+        (
+            withholding.arxiv,
+            "https://export.arxiv.org/api/query",
+            ATOM.replace("1712.06567", "1801.00002").replace(
+                "<title>T</title>", '<doi xmlns="http://arxiv.org/schemas/atom">10.1000/Y 10.1000/X</doi>'
+            ),
+            "arxiv:1801.00002",
+        ),
         (withholding.github, f"{API}/search/repositories", {"items": [REPOSITORY, KEPT]}, "github:ada/one"),
         (withholding.github, f"{API}/repos/cy/fork", {**KEPT, "parent": REPOSITORY}, "github:ada/one"),
         (withholding.github, f"{API}/repos/Ada/One/readme", {"path": "README.md", "content": PACKED}, "github:ada/one"),
@@ -154,10 +162,19 @@ HUB = "https://huggingface.co"
             {"data": [{"paperId": "a", "externalIds": {"ArXiv": "1712.06567"}, "abstract": TEXT, "tldr": TEXT}]},
             "arxiv:1712.06567",
         ),
+        *(
+            (
+                withholding.semanticscholar,
+                "https://api.semanticscholar.org/graph/v1/paper/search/bulk",
+                {"data": [{"paperId": "ab12", **external, "abstract": TEXT}]},
+                "s2:ab12",
+            )
+            for external in ({"externalIds": None}, {})
+        ),
     ],
 )  # fmt: skip
 def test_texts_are_left_out_and_facts_stay(withhold: withholding.Withhold, url: str, body: object, work: str) -> None:
-    consent = replace(OUT, works={**OUT.works})
+    consent = replace(OUT, works={**OUT.works, "s2:ab12": SINCE})
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     assert withhold(url, raw, EVERYBODY) == (raw, {})
     assert withhold(url, raw, Consent(works={"doi:10.1/other": SINCE})) == (raw, {})

@@ -51,6 +51,8 @@ _SAME_PAGES = 10
 _PAGE_BYTES = 1_000
 """An empty page may well be like the one before it; a full one is longer than this."""
 _PAGING = frozenset({"cursor", "offset", "page", "resumptionToken", "skip", "start", "token"})
+_OWN_KEYS = ("authorization", "x-api-key")
+"""Headers in which a service is told our key."""
 _WHERE = re.compile(r"^(?:<[^>]*>|HTTPS?Connection(?:Pool)?\([^)]*\)): ")
 
 
@@ -268,9 +270,25 @@ class RecordingAdapter(HTTPAdapter):
         return {name: value.replace(self.endpoint.label, self.endpoint.base_url) for name, value in stored.items()}
 
 
+class _Session(requests.Session):
+    """Tells a service what the settings say, and nothing to anybody else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = lambda request: (
+            request
+        )  # without one, requests takes a password from ~/.netrc in place of the token
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """On a redirect to another host; requests takes back `Authorization` alone, and looks into ~/.netrc again."""
+        if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
+            for name in _OWN_KEYS:
+                prepared_request.headers.pop(name, None)
+
+
 def new_session(adapter: RecordingAdapter, contact: str = "") -> requests.Session:
     """A requests session whose every exchange goes through `adapter`."""
-    session = requests.Session()
+    session = _Session()
     session.headers["User-Agent"] = user_agent(contact)
     prepare_session(session, adapter)
     return session
@@ -278,7 +296,7 @@ def new_session(adapter: RecordingAdapter, contact: str = "") -> requests.Sessio
 
 def prepare_session(session: requests.Session, adapter: RecordingAdapter) -> None:
     """Route an existing session (PyGithub's own, say) through `adapter`."""
-    # Loopback must not go through a proxy, and no stored password file may add credentials.
+    # Loopback must not go through a proxy.
     session.trust_env = not adapter.endpoint.base_url.startswith("http://127.0.0.1")
     session.mount("https://", adapter)
     session.mount("http://", adapter)

@@ -790,6 +790,24 @@ def test_an_endless_redirect_ends(distinct: bool, dial: Dial) -> None:
     assert len(dialled.journal.exchanges) == len(server.seen)
 
 
+def test_a_key_is_told_to_its_service_only_and_nobody_is_told_a_password_of_this_machine(
+    dial: Dial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login ada password hunter2\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("NO_PROXY", "*")
+
+    def play(request: Seen) -> Step:
+        return GOOD if request.path == "/new" else Answer(302, b"", {"Location": f"{other.url}/new"})
+
+    with misbehaving([GOOD]) as other, misbehaving(play) as server:
+        dialled = dial(server.url.replace("127.0.0.1", "localhost"))
+        assert dialled.get(**{"x-api-key": SECRET}).json() == {"good": True}
+    first, second = server.seen[0].headers, other.seen[0].headers
+    assert first["x-api-key"] == SECRET and "authorization" not in first
+    assert "x-api-key" not in second and "authorization" not in second
+
+
 # --- secrets -------------------------------------------------------------------------------------------
 
 

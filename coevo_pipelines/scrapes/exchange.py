@@ -247,12 +247,7 @@ class Journal:
         self.exchanges = list(self._read())
 
     def append(self, exchange: Exchange) -> None:
-        record = asdict(exchange) | {
-            "fetched_at": exchange.fetched_at.isoformat(),
-            "body": base64.b64encode(exchange.body).decode(),
-            "body_sha256": exchange.body_sha256,
-        }
-        line = memoryview(json.dumps(record).encode() + b"\n")
+        line = memoryview(self._line(exchange))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab", buffering=0) as stream:
             before = stream.seek(0, os.SEEK_END)
@@ -271,12 +266,20 @@ class Journal:
         self.rewrite([exchange for exchange in self.exchanges if exchange.ok])
 
     def rewrite(self, exchanges: Iterable[Exchange]) -> None:
-        """Hold these and no others."""
+        """Hold these and no others. Who is killed meanwhile leaves the old file or the new one."""
         kept = list(exchanges)
-        self.remove()
-        self.exchanges = []
-        for exchange in kept:
-            self.append(exchange)
+        if not kept:
+            self.remove()
+            self.exchanges = []
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_name(f"{self.path.name}.new")
+        with new.open("wb") as stream:
+            stream.writelines(map(self._line, kept))
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(self.path)
+        self.exchanges = kept
 
     def remove(self) -> None:
         """Forget everything: the exchanges are committed."""
@@ -295,6 +298,15 @@ class Journal:
                 yield self._exchange(json.loads(line))
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 log.warning("%s line %d is damaged (%s): what it answered is asked again", self.path, number, error)
+
+    @staticmethod
+    def _line(exchange: Exchange) -> bytes:
+        record = asdict(exchange) | {
+            "fetched_at": exchange.fetched_at.isoformat(),
+            "body": base64.b64encode(exchange.body).decode(),
+            "body_sha256": exchange.body_sha256,
+        }
+        return json.dumps(record).encode() + b"\n"
 
     @staticmethod
     def _exchange(record: dict[str, Any]) -> Exchange:

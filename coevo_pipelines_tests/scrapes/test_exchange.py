@@ -226,6 +226,18 @@ def test_a_removed_journal_is_gone_and_can_be_removed_again(path: Path) -> None:
     assert Journal(path).exchanges == []
 
 
+def test_who_dies_while_a_journal_is_written_anew_leaves_the_old_one(path: Path) -> None:
+    journal = Journal(path)
+    for exchange in (ONE, LOST, TWO):
+        journal.append(exchange)
+    died = replace(TWO, headers={"of": object()})  # type: ignore[dict-item]
+    with pytest.raises(TypeError):
+        journal.rewrite([ONE, died])
+    assert Journal(path).exchanges == journal.exchanges == [ONE, LOST, TWO]
+    journal.keep_good()
+    assert Journal(path).exchanges == journal.exchanges == [ONE, TWO]
+
+
 def test_a_line_damaged_in_the_middle_is_asked_again_and_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal(path)
     journal.append(ONE)

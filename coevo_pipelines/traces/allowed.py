@@ -24,7 +24,8 @@ def allowed(tables: Mapping[str, pl.DataFrame], wanted: Texts) -> tuple[pl.DataF
 
 
 def _opted_out(tables: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Works with a text that are opted out at the day's end, by any name that the day's answers give them."""
+    """Works with a text that are opted out at the day's end, by any name that the day's answers give them, also from
+    one to the next: an article has the DOI that an arXiv paper says to have."""
     import polars as pl
 
     optouts, claims = tables["traces.optouts"], tables["traces.claims"]
@@ -34,13 +35,6 @@ def _opted_out(tables: Mapping[str, pl.DataFrame]) -> list[str]:
     consent = consent_of(optouts.select("scope", "subject", "event_at").iter_rows(), proven)
     identities = tables["traces.identities"].filter("same")
     works, people = tables["traces.works"], tables["traces.people"]
-    named = pl.concat(
-        [
-            works.select("work_id", known=pl.col("work_id")),
-            identities.select(work_id="left_id", known="right_id"),
-            identities.select(work_id="right_id", known="left_id"),
-        ]
-    ).filter(_is_in("known", consent.works))
     behind = pl.concat(
         [
             works.select("work_id", known="owner"),
@@ -49,7 +43,18 @@ def _opted_out(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         ]
     ).filter(_is_in("known", consent.people))
     owned = works.filter(_is_in("owner", consent.owners))
-    return pl.concat([frame["work_id"] for frame in (named, behind, owned)]).unique().sort().to_list()
+    names = {*consent.works, *behind["work_id"].str.to_lowercase(), *owned["work_id"].str.to_lowercase()}
+    pairs = identities.select(pl.col("left_id", "right_id").str.to_lowercase())
+    while (
+        more := {
+            *pairs.filter(pairs["left_id"].is_in(sorted(names)))["right_id"],
+            *pairs.filter(pairs["right_id"].is_in(sorted(names)))["left_id"],
+        }
+        - names
+    ):
+        names |= more
+    told = tables["traces.texts"]["work_id"].unique()
+    return told.filter(told.str.to_lowercase().is_in(sorted(names))).sort().to_list()
 
 
 def _is_in(column: str, names: Mapping[str, object]) -> pl.Expr:

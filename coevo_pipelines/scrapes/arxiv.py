@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from coevo_pipelines.scrapes import withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Scrape, sliced
+from coevo_pipelines.scrapes.scrape import Scrape, phrases, sliced
 from coevo_pipelines.scrapes.sources import Service
 from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
@@ -54,14 +54,15 @@ def fetch(scrape: Scrape) -> None:
     """Ask for every paper on a followed topic whose v1 date lies in the window, page by page."""
     session = scrape.session()
     for topic in scrape.topics():
-        terms = " OR ".join(f'all:"{term}"' for term in topic.terms)
+        terms = " OR ".join(f"all:{phrase}" for phrase in phrases(topic))
 
         def ask(start: datetime, end: datetime, terms: str = terms) -> bool:
             last = end - timedelta(minutes=1)
             query = f"({terms}) AND submittedDate:[{start:%Y%m%d%H%M} TO {last:%Y%m%d%H%M}]"
             return _pages(scrape, session, query)
 
-        sliced(scrape.window.start, scrape.window.end, ask)
+        if terms:
+            sliced(scrape.window.start, scrape.window.end, ask)
 
 
 def check(_url: str, status: int, body: bytes) -> str:

@@ -68,7 +68,7 @@ def fetch(scrape: Scrape) -> None:
     dates = f"from-created-date:{scrape.window.start:%Y-%m-%d},until-created-date:{last:%Y-%m-%d}"
     done: set[str] = set()
     for topic in scrape.topics():
-        for term in topic.terms:
+        for term in filter(str.strip, topic.terms):
             for doi, at in _pages(scrape, session, term, dates):
                 if doi not in done:
                     done.add(doi)

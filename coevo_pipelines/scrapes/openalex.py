@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from coevo_pipelines.scrapes import withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.scrape import Scrape, phrases
 from coevo_pipelines.scrapes.sources import Quota, Service
 from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
@@ -42,8 +42,9 @@ def fetch(scrape: Scrape) -> None:
     last = scrape.window.end - timedelta(days=1)
     dates = f"from_publication_date:{scrape.window.start:%Y-%m-%d},to_publication_date:{last:%Y-%m-%d}"
     for topic in scrape.topics():
-        terms = "|".join(f'"{term}"' for term in topic.terms)
-        _pages(scrape, session, f"title_and_abstract.search:{terms},{dates}")
+        # A comma ends a filter, a bar an alternative.
+        if terms := "|".join(phrases(topic, but='",|')):
+            _pages(scrape, session, f"title_and_abstract.search:{terms},{dates}")
 
 
 def check(_url: str, status: int, body: bytes) -> str:

@@ -101,6 +101,13 @@ class Scrape:
         return response
 
 
+def phrases(topic: Topic, but: str = '"') -> list[str]:
+    """The topic's terms as phrases in quotes, without the characters `but`, which mean something to the service. A
+    blank term is none: a search for nothing finds everything."""
+    plain = (" ".join(term.translate(dict.fromkeys(map(ord, but), " ")).split()) for term in topic.terms)
+    return [f'"{term}"' for term in plain if term]
+
+
 def split(start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], tuple[datetime, datetime]]:
     """Two halves of [start, end), cut at a whole minute; ValueError when it is too short to cut."""
     middle = (start + (end - start) / 2).replace(second=0, microsecond=0)

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from coevo_pipelines.scrapes import withholding
 from coevo_pipelines.scrapes.errors import Incomplete
 from coevo_pipelines.scrapes.exchange import Exchange
-from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.scrape import Scrape, phrases
 from coevo_pipelines.scrapes.sources import Service
 from coevo_pipelines.settings import Source
 from coevo_pipelines.traces import identifiers
@@ -53,7 +53,6 @@ LICENSES = {
 """Its own words for licences of open copies, in those that OpenAlex uses; any other word stays as it is."""
 OPEN = frozenset({"cc-by", "cc-by-sa", "cc0", "public-domain"})
 """Under these an abstract may be kept and passed on."""
-_PLAIN = str.maketrans('"', " ")
 
 
 def fetch(scrape: Scrape) -> None:
@@ -65,8 +64,8 @@ def fetch(scrape: Scrape) -> None:
     dates = f"{scrape.window.start:%Y-%m-%d}:{last:%Y-%m-%d}"
     found: dict[str, None] = {}
     for topic in scrape.topics():
-        query = " | ".join(f'"{term.translate(_PLAIN)}"' for term in topic.terms)
-        found.update(dict.fromkeys(_search(scrape, session, query, dates)))
+        if query := " | ".join(phrases(topic)):
+            found.update(dict.fromkeys(_search(scrape, session, query, dates)))
     every, size = list(found), min(scrape.source.page_size, MOST_IDS)
     for ids in (every[start : start + size] for start in range(0, len(every), size)):
         with scrape.item(f"references of {ids[0]} and {len(ids) - 1} more"):

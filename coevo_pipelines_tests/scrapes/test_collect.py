@@ -949,6 +949,27 @@ def test_an_odd_item_of_a_listing_costs_no_other(ask: Ask, odd: dict[str, Any]) 
     assert paths(capture.exchanges)[-1].endswith("/a/y/raw/main/README.md")
 
 
+@pytest.mark.parametrize(
+    ("name", "empty", "sent"),
+    [
+        ("arxiv", feed(0, 0), '(all:"say hi" OR all:"a, b") AND submittedDate:'),
+        ("openalex", as_json({"meta": {"count": 0}, "results": []}), 'search:"say hi"|"a b",from_'),
+        ("semanticscholar", as_json({"total": 0, "data": []}), '"say hi" | "a, b"'),
+        ("crossref", as_json({"message": {"items": [], "total-results": 0}}), "a, b"),
+    ],
+)
+def test_a_topic_without_words_is_not_asked_for_and_no_word_breaks_the_question(
+    ask: Ask, name: str, empty: Answer, sent: str
+) -> None:
+    code = {"name": "code", "terms": ["", " "], "github_topics": ["x"]}
+    topics = [code, {"name": "said", "terms": ['say "hi"', "a, b"]}]
+    with misbehaving(lambda _: empty) as server:
+        capture = ask(name, server.url, topics=topics)
+    assert capture.complete, capture.reason
+    assert {exchange.topic for exchange in capture.exchanges} == {"said"}
+    assert sent in " ".join(" ".join(request.parameters.values()) for request in server.seen)
+
+
 ODD_REPOSITORY = {"full_name": "a/b", "id": 1, "created_at": f"{BUSY}T10:00:00Z", "fork": False}
 
 

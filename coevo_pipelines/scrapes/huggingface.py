@@ -44,7 +44,8 @@ KINDS: Mapping[str, str] = {"models": "model", "datasets": "dataset", "spaces": 
 FLOOR = datetime(2022, 3, 2, tzinfo=UTC)
 """The day of the first `createdAt`; what is older has it too."""
 _LISTING = re.compile(r"/api/(models|datasets|spaces)$")
-_CARD = re.compile(r"^/(?:(datasets|spaces)/)?([^/]+/[^/]+)/raw/main/README\.md$")
+_CARD = re.compile(r"^/(?:(datasets|spaces)/)?((?!(?:datasets|spaces)/)[^/]+(?:/[^/]+)?)/raw/main/README\.md$")
+"""The oldest items have a name without an owner."""
 _PLACE = re.compile(r"^(?:/api)?/(?:(models|datasets|spaces)/)?([^/]+(?:/[^/]+)?)(?:/raw/main/README\.md)?$")
 _OWN_HEADERS = frozenset({"host", "accept-encoding", "user-agent"})  # the session's are sent
 _RELATION = re.compile(r"^(?:finetune|quantized|adapter|merge):(.+)$")

@@ -22,9 +22,10 @@ Withheld = tuple[bytes, dict[str, datetime]]
 Withhold = Callable[[str, bytes, Consent], Withheld]
 
 _GITHUB = re.compile(r"/repos/([^/]+/[^/]+)(?:/(?:readme|contents/.*))?$")
+_GITHUB_FILE = re.compile(r"/repos/([^/]+/[^/]+)/(?:contents|readme)\b")
 _HUB_KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _HUB_LISTING = re.compile(r"/api/(models|datasets|spaces)(?:/.*)?$")
-_HUB_FILE = re.compile(r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/(?:raw|resolve)/")
+_HUB_FILE = re.compile(r"/(?:(datasets|spaces)/)?((?!(?:datasets|spaces)/)[^/]+(?:/[^/]+)?)/(?:raw|resolve)/[^/]+/")
 _HUB_FACTS = frozenset(
     {"license", "license_name", "license_link", "language", "tags", "base_model", "base_model_relation", "datasets",
      "pipeline_tag", "library_name", "metrics"}
@@ -39,13 +40,16 @@ def nothing(_url: str, body: bytes, _consent: Consent) -> Withheld:
 def github(url: str, body: bytes, consent: Consent) -> Withheld:
     """Descriptions of repositories, wherever one is described; what a file of one holds."""
     match = _GITHUB.search(unquote(urlsplit(url).path))
-    own = match[1] if match else ""
+    asked_for = match[1] if match else ""
 
     def blank(value: Any) -> Iterator[tuple[str, datetime]]:
-        since = consent.withheld([f"github:{own}"], owner=f"github:{own.partition('/')[0]}") if own else None
-        if since and isinstance(value, dict) and "content" in value:
-            value["content"] = ""
-            yield f"github:{own.lower()}", since
+        if isinstance(value, dict) and "content" in value:
+            # A repository that was renamed is answered under its number, and the answer names it.
+            named = _GITHUB_FILE.search(str(value.get("url")))
+            for own in filter(None, dict.fromkeys((asked_for, unquote(named[1]) if named else ""))):
+                if since := consent.withheld([f"github:{own}"], owner=f"github:{own.partition('/')[0]}"):
+                    value["content"] = ""
+                    yield f"github:{own.lower()}", since
         for one in _objects(value):
             name = one.get("full_name")
             if isinstance(name, str) and "description" in one:

@@ -122,7 +122,15 @@ HUB = "https://huggingface.co"
         (withholding.github, f"{API}/repos/cy/fork", {**KEPT, "parent": REPOSITORY}, "github:ada/one"),
         (withholding.github, f"{API}/repos/Ada/One/readme", {"path": "README.md", "content": PACKED}, "github:ada/one"),
         (withholding.github, f"{API}/repos/Ada/One/contents/a.cff", {"content": PACKED}, "github:ada/one"),
+        (
+            withholding.github,
+            f"{API}/repositories/7/readme",
+            {"content": PACKED, "url": f"{API}/repos/Ada/One/contents/README.md?ref=main"},
+            "github:ada/one",
+        ),
         (withholding.huggingface, f"{HUB}/Org/m/raw/main/README.md", TEXT, "hf:model/Org/m"),
+        (withholding.huggingface, f"{HUB}/old/raw/main/README.md", TEXT, "hf:model/old"),
+        (withholding.huggingface, f"{HUB}/datasets/old/raw/main/README.md", TEXT, "hf:dataset/old"),
         (withholding.huggingface, f"{HUB}/datasets/Org/m/raw/main/README.md", TEXT, "hf:dataset/Org/m"),
         (
             withholding.huggingface,
@@ -174,7 +182,7 @@ HUB = "https://huggingface.co"
     ],
 )  # fmt: skip
 def test_texts_are_left_out_and_facts_stay(withhold: withholding.Withhold, url: str, body: object, work: str) -> None:
-    consent = replace(OUT, works={**OUT.works, "s2:ab12": SINCE})
+    consent = replace(OUT, works={**OUT.works, "s2:ab12": SINCE, "hf:model/old": SINCE, "hf:dataset/old": SINCE})
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     assert withhold(url, raw, EVERYBODY) == (raw, {})
     assert withhold(url, raw, Consent(works={"doi:10.1/other": SINCE})) == (raw, {})

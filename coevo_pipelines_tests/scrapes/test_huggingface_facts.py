@@ -33,6 +33,16 @@ TODAY = day(2026, 11, 3)
 CREATED = "2026-11-03T01:00:00.000Z"
 
 
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_a_card_of_an_item_without_an_owner_is_read(kind: str) -> None:
+    listing = hub_page(hub_item(id="old", createdAt=CREATED, tags=[], cardData={}, gated=False), kind=f"{kind}s")
+    place = "" if kind == "model" else "/datasets"
+    card = answer(f"{HUB}{place}/old/raw/main/README.md", "# See https://github.com/a/b")
+    traces = normalize("huggingface", (listing, card), TODAY, (TESTING,), GRACE)
+    assert [row["work_id"] for row in traces.rows["texts"]] == [f"hf:{kind}/old"]
+    assert [row["target_id"] for row in traces.rows["references"]] == ["github:a/b"]
+
+
 def of_today(*answers: Exchange) -> Traces:
     item = hub_item(id="o/n", createdAt=CREATED, tags=[], cardData={}, gated=False)
     return normalize("huggingface", (hub_page(item), *answers), TODAY, (TESTING,), GRACE)

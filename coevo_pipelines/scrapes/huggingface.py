@@ -109,7 +109,8 @@ def _new_items(api: HfApi, kind: str, tag: str, window: Window) -> Iterator[str]
 def _listing(api: HfApi, kind: str, tag: str) -> Iterator[dict[str, Any]]:
     """Items as the Hub gives them: the library's own objects fail on a field that is new or null, and with one of
     these the whole listing."""
-    from huggingface_hub.utils import build_hf_headers, paginate
+    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils._pagination import paginate
 
     params = {"filter": [tag], "sort": "createdAt", "full": True} | ({"cardData": True} if kind == "models" else {})
     headers = build_hf_headers(token=api.token, library_name=api.library_name, library_version=api.library_version)

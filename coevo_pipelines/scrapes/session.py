@@ -281,7 +281,8 @@ class _Session(requests.Session):
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """On a redirect to another host; requests takes back `Authorization` alone, and looks into ~/.netrc again."""
-        if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
+        before, after = response.request.url or "", prepared_request.url or ""
+        if self.should_strip_auth(before, after):  # type: ignore[no-untyped-call]
             for name in _OWN_KEYS:
                 prepared_request.headers.pop(name, None)
 

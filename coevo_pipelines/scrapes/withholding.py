@@ -1,7 +1,8 @@
 """Leaving out of an answer the texts of works that are opted out, before it is stored: one function a format. Pure.
 
 Each takes an address, a body and the opt-outs, and gives the body to be stored with what was withheld: identifier of
-the work -> since when. A body in which nothing is withheld, or that cannot be read, comes back as it is.
+the work -> since when. A body in which nothing is withheld, or that is of another kind (a page for people), comes back
+as it is; of one that is cut off nobody can say whose texts it holds, so nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ Withhold = Callable[[str, bytes, Consent], Withheld]
 
 _GITHUB = re.compile(r"/repos/([^/]+/[^/]+)(?:/(?:readme|contents/.*))?$")
 _GITHUB_FILE = re.compile(r"/repos/([^/]+/[^/]+)/(?:contents|readme)\b")
+_CUT_XML = re.compile(rb"<(?:\w+:)?(?:entry|record)\b")
+_CUT_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\[{\"]")
 _HUB_KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _HUB_LISTING = re.compile(r"/api/(models|datasets|spaces)(?:/.*)?$")
 _HUB_FILE = re.compile(r"/(?:(datasets|spaces)/)?((?!(?:datasets|spaces)/)[^/]+(?:/[^/]+)?)/(?:raw|resolve)/[^/]+/")
@@ -163,7 +166,7 @@ def arxiv(_url: str, body: bytes, consent: Consent) -> Withheld:
     try:
         root = xml_root(body)
     except ParseError:
-        return body, {}
+        return (b"" if _CUT_XML.search(body) else body), {}
     found: dict[str, datetime] = {}
     for record in root.iter("{*}entry", "{*}record"):
         works: list[str] = []
@@ -184,9 +187,9 @@ def _json(body: bytes, consent: Consent, blank: Callable[[Any], Iterator[tuple[s
     try:
         value = json.loads(body)
         found = dict(blank(value))
+        return (json.dumps(value).encode() if found else body), found
     except (ValueError, RecursionError):
-        return body, {}
-    return (json.dumps(value).encode() if found else body), found
+        return (b"" if _CUT_JSON.match(body) else body), {}
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

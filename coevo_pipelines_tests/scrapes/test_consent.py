@@ -203,7 +203,21 @@ def test_texts_are_left_out_and_facts_stay(withhold: withholding.Withhold, url: 
     assert withhold(url, kept, consent)[0] == kept
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"[[[", b"null", b"[null, 1]", b'{"items": [null]}', b"\xff"])
+@pytest.mark.parametrize(
+    ("withhold", "url", "body"),
+    [
+        (withholding.arxiv, "https://export.arxiv.org/api/query", ATOM[:-9]),
+        (withholding.arxiv, "https://oaipmh.arxiv.org/oai", OAI[:-9]),
+        (withholding.github, f"{API}/search/repositories", json.dumps({"items": [REPOSITORY]})[:-1]),
+        (withholding.huggingface, f"{HUB}/api/models", json.dumps([{"id": "Org/m", "description": TEXT}])[:-1]),
+    ],
+)
+def test_nothing_is_kept_of_a_listing_that_was_cut_off(withhold: withholding.Withhold, url: str, body: str) -> None:
+    assert withhold(url, body.encode(), OUT) == (b"", {})
+    assert withhold(url, body.encode(), EVERYBODY) == (body.encode(), {})
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"[", b"null", b"[null, 1]", b'{"items": [null]}', b"\xff"])
 @pytest.mark.parametrize(
     "withhold",
     [withholding.arxiv, withholding.github, withholding.huggingface, withholding.openalex, withholding.crossref,

@@ -17,10 +17,10 @@ _LEADING = re.compile(r"^(?:and|&)(?:\s+|$)")
 _SUFFIX = re.compile(r"^(?:[JS]r\.?|I{2,3}|IV)$", re.IGNORECASE)
 _OTHERS = re.compile(r"(?:^|\s+)(?:et\.?\s*al\b\.?|others)$", re.IGNORECASE)
 _GROUP = r"(?:collaborations?|consortium|group|team)"
-_GROUP_FIRST = re.compile(rf"^((?:[^,:;()]*\s)?{_GROUP}(?:\s[^,:;()]*)?)\s*:\s*", re.IGNORECASE)
+_FIRST = re.compile(r"([^,:;()]*):\s*")
+_NAMES_GROUP = re.compile(rf"(?:^|\s){_GROUP}(?:\s|$)", re.IGNORECASE)
+_GROUP_LAST = re.compile(rf"\b{_GROUP}$", re.IGNORECASE)
 _FOR_GROUP = re.compile(rf",?\s+(?:for|on\s+behalf\s+of)\s+(?:the\s+)?(\S.*?\b{_GROUP})\s*$", re.IGNORECASE)
-_LONGEST_GROUP = 300
-"""Characters at either end that are looked at for a group: the expressions take quadratic time."""
 _FOR_FIRST = re.compile(r"^(?:for|on\s+behalf\s+of)\s+(?:the\s+)?", re.IGNORECASE)
 _MARKS = {
     "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307",
@@ -72,12 +72,13 @@ def unescaped(text: str) -> str:
 
 def _names(text: str) -> Iterator[str]:
     group = None
-    if ":" in text and (first := _GROUP_FIRST.match(text[:_LONGEST_GROUP])):
+    if ":" in text and (first := _FIRST.match(text)) and _NAMES_GROUP.search(first[1]):
         yield first[1].strip()
         text = text[first.end() :]
-    if (" for " in text or " behalf " in text) and (
-        last := _FOR_GROUP.search(text, max(0, len(text) - _LONGEST_GROUP))
-    ):
+    text = text.rstrip()
+    # The end is looked at first: else each of many `for` would be followed to the end in vain.
+    has_last = (" for " in text or " behalf " in text) and _GROUP_LAST.search(text, max(0, len(text) - 20))
+    if has_last and (last := _FOR_GROUP.search(text)):
         group, text = last[1], text[: last.start()]
     held: str | None = None
     for part in _parts(text):

@@ -84,10 +84,13 @@ def _read_entry(found: Found, entry: Node, path: str, addresses: str, seen: set[
     for where, item in _listed(found, entry, "identifiers", path, seen):
         value, kind = item.fields.get("value"), item.fields.get("type")
         if value is None or kind is None:
+            if item.fields or item.items or item.text is not None:
+                found.reject(f"line {item.line} ({where})", "no type and value")
             continue
-        if kind.text == "doi":
+        said = (kind.text or "").lower()
+        if said == "doi":
             add_doi(value, where)
-        elif kind.text == "url":
+        elif said == "url":
             for target in _named_by(value):
                 add(target, addresses, f"line {value.line} ({where})")
     for name in _ADDRESSES:

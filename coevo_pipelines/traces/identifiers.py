@@ -33,8 +33,9 @@ _ARXIV = re.compile(
 _BARE_ARXIV = re.compile(r"(?:arxiv:\s*)?[a-z.-]*/?[\d.]+(?:v\d+)?(?:\.pdf)?", re.IGNORECASE | re.ASCII)
 _ARXIV_DOI = re.compile(r"^10\.48550/arxiv(?:\.(.*))?$", re.IGNORECASE)
 # A SICI holds <...>; a link of Markdown ends the DOI, and so does the address of the next one.
+# Of a run of commas only the first looks ahead: 20,000 of them took 6 s.
 _DOI = re.compile(
-    r"10\.[0-9]{4,9}/(?:(?!\]\(|\)\]|[,;]+(?:https?:|10\.[0-9]{4,9}/))[^\s\"'<>\\^`{|}\x00-\x1f]|<[^\s<>/]*>(?=\d))+"
+    r"10\.[0-9]{4,9}/(?:(?!\]\(|\)\]|(?<![,;])[,;]+(?:https?:|10\.[0-9]{4,9}/))[^\s\"'<>\\^`{|}\x00-\x1f]|<[^\s<>/]*>(?=\d))+"
 )
 _GITHUB_NAME = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$")
 _GITHUB_URL = re.compile(
@@ -50,7 +51,7 @@ _PAPER = re.compile(r"papers/(\d{4}\.\d{4,5})(?!\d)", re.ASCII)
 _EPRINT = re.compile(
     r"\beprint\s{0,20}=\s{0,20}[{\"]\s{0,20}(\d{4}\.\d{4,5})(?:v\d+)?\s{0,20}[}\"]", re.IGNORECASE | re.ASCII
 )
-_ENCODED = re.compile(r"https?://[^\s<>\"]*%[^\s<>\"]*")
+_LINK = re.compile(r"https?://[^\s<>\"]*")  # asking for a '%' in it made the time quadratic
 _STATIC_BADGE = re.compile(r"https?://img\.shields\.io/[^\s<>\"')\]]*")
 _PAGE_OF_A_DOI = re.compile(
     r"(?:/(?:full|fulltext|abstract|pdf|epdf|html|meta|summary|references)|\.(?:svg|pdf|html?|full|abstract)){1,3}$",
@@ -194,7 +195,7 @@ def in_text(text: str) -> Iterator[tuple[int, str]]:
         if "." not in written and ":" not in written:
             continue
         is_encoded = "%" in written and "http" in written
-        line = _ENCODED.sub(lambda address: unquote(address[0]), written) if is_encoded else written
+        line = _LINK.sub(lambda address: unquote(address[0]), written) if is_encoded else written
         lowered = line.lower()
         found: dict[str, None] = {}
         if "arxiv" in lowered:

@@ -33,6 +33,9 @@ _EDITABLE = re.compile(r"(?:-e|--editable)[ \t=]{1,20}(.*)$")
 _LOCAL = re.compile(r"[./~\\$]|[A-Za-z]:[\\/]|file:|[^@ ]*\.(?:whl|zip|tar\.gz)(?:\[|$)|[\w.-]+[/\\]")
 _ADDRESS = re.compile(r"(?:[a-z]+\+)?[a-z]+(?:\+[a-z]+)?://|[\w.-]+@[\w.-]+:|(?:git|hg|svn|bzr)\+", re.IGNORECASE)
 _SHORTHAND = re.compile(r"(?:github:)?([A-Za-z0-9][A-Za-z0-9-]{0,38}/[\w.-]{1,100}?)(?:\.git)?(?:#.*)?", re.ASCII)
+_NPM_SCHEME = re.compile(r"([a-z][a-z+.-]*):", re.IGNORECASE)
+_NPM_PATH = re.compile(r"\.{1,2}(?:[/\\]|$)|~/|/|[A-Za-z]:[/\\]")
+_NPM_RANGE = re.compile(r"[\^~<>=*|]|v?\d+(?:\.|$)|[xX]$|$")
 _NPM_TABLES = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
 _CARGO_TABLES = ("dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies")
 _CONDA_SPEC = re.compile(r"(?:[^\s:]{1,200}::)?([A-Za-z0-9_][\w.-]*)\s*(?:$|[=<>!~\[\s].*$)", re.ASCII)
@@ -54,7 +57,7 @@ def pyproject_toml(text: str) -> Found:
     found, document = Found(), _toml(text)
     project, tool = _table(found, "project", document), _table(found, "tool", document)
     uv, pdm, poetry = (_table(found, f"tool.{name}", tool) for name in ("uv", "pdm", "poetry"))
-    sources = _table(found, "tool.uv.sources", uv)
+    sources = _sources(found, _table(found, "tool.uv.sources", uv))
     lists = {"project.dependencies": project.get("dependencies")}
     for path, inside in (
         ("project.optional-dependencies", project),
@@ -130,6 +133,8 @@ def environment_yml(text: str) -> Found:
         elif (pip := item.fields.get("pip")) is not None and len(item.fields) == 1:
             if id(pip) not in seen:
                 seen.add(id(pip))
+                if not isinstance(pip.value, list) and (pip.text is not None or pip.fields):
+                    found.reject(f"line {pip.line} (pip)", "not a list")
                 for each in pip.items:
                     _requirement(found, f"line {each.line} (pip)", each.text or "")
         elif item.fields or item.items:
@@ -170,7 +175,7 @@ def _without_comment(line: str) -> str:
 
 
 def _requirement(found: Found, place: str, written: str, sources: Table | None = None) -> None:
-    """One requirement of pip or PEP 508. `sources`: tool.uv.sources, which say where a package is taken from."""
+    """One requirement of pip or PEP 508. `sources`: by `pypi:name`, where uv takes a package from."""
     editable = _EDITABLE.match(written)
     line = editable[1].strip() if editable else written
     if not line or line.startswith("-"):
@@ -189,15 +194,22 @@ def _named(line: str, *, sources: Table) -> str | None:
 
     try:
         wanted = Requirement(line)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:  # the latter for a marker with 1,000 brackets
         raise ParseError(f"not a requirement: {str(error).splitlines()[0]}") from error
     named = identifiers.pypi(wanted.name)
     if wanted.url:
         return None if wanted.url.lower().startswith("file:") else identifiers.repository(wanted.url) or named
-    for name, source in sources.items():
-        if identifiers.pypi(name) == named:
-            return _elsewhere(source, named)
-    return named
+    return _elsewhere(sources[named], named) if named in sources else named
+
+
+def _sources(found: Found, table: Table) -> Table:
+    sources = {}
+    for name, source in table.items():
+        try:
+            sources[identifiers.pypi(name)] = source
+        except ParseError as error:
+            found.reject(f"tool.uv.sources.{name}"[:300], str(error))
+    return sources
 
 
 def _downloaded(address: str) -> str | None:
@@ -253,15 +265,25 @@ def _npm(name: str, spec: Any) -> str | None:
     if not isinstance(spec, str):
         raise ParseError(f"{name[:80]!r}: the version is not a text")
     wanted = spec.strip()
-    scheme = wanted.partition(":")[0].lower() if ":" in wanted else ""
+    named = _NPM_SCHEME.match(wanted)  # `o/n#semver:^1` has none
+    scheme = named[1].lower() if named else ""
     if scheme == "npm":
         alias = wanted[4:]
-        return identifiers.npm(alias[:at] if (at := alias.find("@", 1)) > 0 else alias or name)
-    if scheme in {"file", "link", "portal", "workspace", "gist", "gitlab", "bitbucket", "jsr"}:
+        if _NPM_RANGE.match(alias):  # Yarn's way to say that a version is one of the registry
+            alias = name
+        return identifiers.npm(alias[:at] if (at := alias.find("@", 1)) > 0 else alias)
+    if _NPM_PATH.match(wanted) or scheme in {
+        "file",
+        "link",
+        "portal",
+        "workspace",
+        "gist",
+        "gitlab",
+        "bitbucket",
+        "jsr",
+    }:
         return None
-    if scheme == "github" or (not scheme and "/" in wanted):
-        if not scheme and wanted.startswith((".", "~", "/")):
-            return None  # a path
+    if scheme == "github" or (not scheme and "/" in wanted and not _ADDRESS.match(wanted)):
         match = _SHORTHAND.fullmatch(wanted)
         if match is None:
             raise ParseError(f"{name[:80]!r}: not a repository: {wanted[:80]!r}")

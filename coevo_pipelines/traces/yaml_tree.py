@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LARGEST = 1 << 20
 """Characters; the key-complete example of the Citation File Format has 27,000."""
 DEEPEST = 64
+_NO_BREAKS = dict.fromkeys(map(ord, "\x85\u2028\u2029"), " ")
+"""They end a line in YAML 1.1, which the library reads; neither in YAML 1.2 nor in an editor."""
 EMPTY = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -63,7 +65,7 @@ def tree(text: str, reject: Callable[[str, str], None]) -> Node | None:
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     building = _Building(reject)
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(text.translate(_NO_BREAKS), Loader=loader):
             if not building.take(event):
                 break
     except ParseError:

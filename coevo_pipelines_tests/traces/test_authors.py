@@ -109,3 +109,13 @@ def test_authors_as_the_official_server_parsed_them() -> None:
         if [*map(level, authors(lines[number]))] != [*map(level, parsed[number])]
     }
     assert (len(both), wrong) == (343, {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["A" + " for a" * 40_000, "group " * 40_000 + ", :", "A" + " for group a" * 30_000, "A" + " for team" * 20_000],
+    ids=["for", "group", "for group", "teams"],
+)
+def test_one_huge_line_takes_no_more_than_its_length(line: str) -> None:
+    """The time limit of a test ends what is quadratic: it would take minutes."""
+    assert authors(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -402,6 +401,9 @@ HUGE: tuple[str, ...] = (
     "huggingface.co/" * 15_000 + "datasets/" + "a." * 100_000,
     "https://github.com/" * 10_000 + "%2f" * 50_000,
     "https://img.shields.io/10." * 10_000,
+    "http://" * 100_000 + " %",
+    "10.1234/,a" + "," * 200_000,
+    "10.1234/;a" + ",;" * 100_000 + "x",
     "10.1/x/full" + "/full" * 40_000 + "!",
     "https://x/10.1234/a" + ".pdf" * 40_000 + "!",
     "https://x/10.1234/a" + "/full" * 40_000 + "x",
@@ -410,9 +412,8 @@ HUGE: tuple[str, ...] = (
 
 @pytest.mark.parametrize("line", HUGE, ids=lambda line: line[:12])
 def test_one_huge_line_takes_no_more_than_its_length(line: str) -> None:
-    begun = time.process_time()
+    """The time limit of a test ends what is quadratic: it would take minutes."""
     list(identifiers.in_text(line))
-    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(

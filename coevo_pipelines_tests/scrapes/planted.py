@@ -19,12 +19,18 @@ _ESCAPE = re.compile(rb"\\{1,4}u([0-9A-Fa-f]{4})")
 def places(root: Path, words: Iterable[str]) -> list[str]:
     """`file: word` for each file below `root` that holds one of the words in any form."""
     wanted = [word.lower().encode() for word in words]
+    shortest = min(map(len, wanted))
     found = set()
+    looked_at: dict[bytes, frozenset[str]] = {}  # most values of a lake stand in it many times
     for path in sorted(root.rglob("*")):
         if path.is_file():
             for said in _said(path):
-                for view in _views(said):
-                    found |= {f"{path.relative_to(root)}: {word.decode()}" for word in wanted if word in view}
+                if len(said) < shortest:  # no form of a word is shorter
+                    continue
+                if said not in looked_at:
+                    views = _views(said)
+                    looked_at[said] = frozenset(word.decode() for view in views for word in wanted if word in view)
+                found |= {f"{path.relative_to(root)}: {word}" for word in looked_at[said]}
     return sorted(found)
 
 
@@ -75,12 +81,12 @@ def _views(said: bytes, depth: int = 3) -> Iterator[bytes]:
     """In small letters: as it is, without escapes, and what is in its base64 (a journal's line holds a body that holds
     a file)."""
     yield said.lower()
-    plain = unquote_to_bytes(
-        unquote_to_bytes(_ESCAPE.sub(lambda match: chr(int(match[1], 16)).encode("utf-8", "replace"), said))
-    )
-    plain = html.unescape(plain.decode("utf-8", "replace")).encode("utf-8", "replace")
-    if plain != said:
-        yield plain.lower()
+    if b"\\" in said or b"%" in said or b"&" in said:
+        plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)).encode("utf-8", "replace"), said)
+        plain = unquote_to_bytes(unquote_to_bytes(plain))
+        plain = html.unescape(plain.decode("utf-8", "replace")).encode("utf-8", "replace")
+        if plain != said:
+            yield plain.lower()
     for match in _BASE64.finditer(said) if depth else ():
         if len(match[0]) < 16:
             continue

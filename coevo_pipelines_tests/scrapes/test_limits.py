@@ -164,9 +164,8 @@ def test_a_process_killed_in_its_turn_does_not_stop_the_others(temporary: Path) 
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    before = time.monotonic()
     with RateLimiter("polite", INTERVAL).turn():
-        assert time.monotonic() - before < INTERVAL + 1
+        pass  # else the time limit of a test ends it
 
 
 @pytest.mark.parametrize(
@@ -196,8 +195,8 @@ def test_the_clock_of_the_wall_has_no_say(monkeypatch: pytest.MonkeyPatch) -> No
         with limiter.turn():
             before = time.monotonic()
         monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
-        with limiter.turn():
-            assert INTERVAL - 0.05 <= time.monotonic() - before <= INTERVAL + 0.2
+        with limiter.turn():  # for two hours, if the wall had a say
+            assert time.monotonic() - before >= INTERVAL - 0.05
 
 
 def test_limiters_of_different_names_and_without_interval_do_not_touch_each_other(temporary: Path) -> None:
@@ -639,17 +638,20 @@ def test_a_long_pause_is_told_and_ends_with_ctrl_c(temporary: Path) -> None:
         command = [sys.executable, "-c", INTERRUPTED, server.url, str(journal)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline() == "ready\n"
-        while len(server.seen) < 2:
-            time.sleep(0.02)
+        told = ""
+        for line in process.stderr:  # it says so just before it waits
+            told += line
+            if "next in 100 s" in line:
+                break
         time.sleep(0.3)
-        before = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-        assert time.monotonic() - before < 10
+        _, said = process.communicate()  # one that waited on would end with an answer that is an error: 418
+        assert len(server.seen) == 2
     assert process.returncode != 0
     assert "KeyboardInterrupt" in said
-    assert "HTTP 429, attempt 1 of 5, next in 100 s" in said
+    assert "HTTP 429, attempt 1 of 5, next in 100 s" in told
     assert [exchange.body for exchange in Journal(journal).exchanges] == [GOOD.body]
 
 

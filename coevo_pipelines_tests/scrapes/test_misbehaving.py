@@ -96,17 +96,22 @@ ATOM = b'<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>a
 LATIN_XML = '<?xml version="1.0" encoding="UTF-8"?><feed><title>Gödel</title></feed>'.encode("latin-1")
 BOMB = Answer(200, gzip.compress(bytes(3 << 20)), {"Content-Encoding": "gzip"})
 JSON = frozenset(NAMES) - XML
+CLIENTS = frozenset({"arxiv", "github", "huggingface"})
+"""One source of each client, for what takes seconds: the pauses are those of the session that all share."""
 
 ROWS = {
     "429 without Retry-After": row(Answer(429, b"Rate exceeded."), TRIES, "HTTP 429 after 3 attempts$", *OWN),
-    "429 with seconds": row(Answer(429, b"", {"Retry-After": "1"}), TRIES, "HTTP 429 after 3 attempts$", 1.0, 1.0),
+    "429 with seconds": row(
+        Answer(429, b"", {"Retry-After": "1"}), TRIES, "HTTP 429 after 3 attempts$", 1.0, 1.0, only=CLIENTS
+    ),
     "429 with many seconds": row(
         Answer(429, b"", {"Retry-After": "54000"}),
         1,
         rf"HTTP 429, asks to wait 54000 s \(cap 5 s\) after 1 attempt{GOES_ON}",
     ),
     "429 with a date": Row(
-        lambda _: Answer(429, b"", {"Retry-After": date_in(2)}), TRIES, "HTTP 429 after 3 attempts$", (0.8,)
+        lambda _: Answer(429, b"", {"Retry-After": date_in(2)}), TRIES, "HTTP 429 after 3 attempts$", (0.8,),
+        only=CLIENTS,
     ),
     "429 with a date tomorrow": Row(
         lambda _: Answer(429, b"", {"Retry-After": date_in(86_400)}), 1, rf"HTTP 429, asks to wait 86\d+ s.*{GOES_ON}"
@@ -121,7 +126,7 @@ ROWS = {
     ),
     "403 secondary": row(SECONDARY, 1, rf"HTTP 403, asks to wait 60 s \(cap 5 s\) after 1 attempt{GOES_ON}"),
     "403 secondary with Retry-After": row(
-        Answer(403, SECONDARY.body, {"Retry-After": "1"}), TRIES, "HTTP 403 after 3 attempts$", 1.0, 1.0
+        Answer(403, SECONDARY.body, {"Retry-After": "1"}), TRIES, "HTTP 403 after 3 attempts$", 1.0, 1.0, only=CLIENTS
     ),
     "500": row(Answer(500), TRIES, "HTTP 500 after 3 attempts$", *OWN),
     "502": row(Answer(502, b"<html>Unicorn!</html>"), TRIES, "HTTP 502 after 3 attempts$", *OWN),
@@ -132,9 +137,11 @@ ROWS = {
     "reset in the middle": row(CutOff(b'{"results": []}', 5, reset=True), TRIES, "after 3 attempts$", *OWN),
     "cut off": row(CutOff(b'{"results": []}', 5), TRIES, "after 3 attempts$", *OWN),
     "truncated gzip": row(truncated_gzip(b'{"results": []}' * 99), TRIES, "lacks its end.*after 3 attempts$", *OWN),
-    "silence": row(Silence(), TRIES, "timed out.* after 3 attempts$", *OWN),
-    "slow drip": row(Drip(bytes(4000), 0.05), TRIES, r"longer than 0.8 s .* after 3 attempts$", *OWN),
-    "slow headers": row(Drip(b"", 0.05, "headers"), TRIES, r"longer than 0.8 s .* after 3 attempts$", *OWN),
+    "silence": row(Silence(), TRIES, "timed out.* after 3 attempts$", *OWN, only=CLIENTS),
+    "slow drip": row(Drip(bytes(4000), 0.05), TRIES, r"longer than 0.8 s .* after 3 attempts$", *OWN, only=CLIENTS),
+    "slow headers": row(
+        Drip(b"", 0.05, "headers"), TRIES, r"longer than 0.8 s .* after 3 attempts$", *OWN, only=CLIENTS
+    ),
     "too large": row(Huge(3), 1, r"longer than 1 MB \(http.max_body_mb\)$"),
     "too large in chunks": row(Huge(3, chunked=True), 1, r"longer than 1 MB \(http.max_body_mb\)$"),
     "gzip bomb": row(BOMB, 1, r"longer than 1 MB \(http.max_body_mb\)$"),
@@ -245,16 +252,13 @@ def test_a_misfortune_midway_is_told_and_costs_nothing_that_was_answered(
     case, whole = ROWS[what], undisturbed(name)
     assert len(whole) > GOOD_ANSWERS + 1
     with stage(name, tmp_path) as unwell:
-        begun = time.monotonic()
         written = unwell.scrape(case.step, hasty=what in SLOW)
-        took = time.monotonic() - begun
         seen = list(unwell.server.seen)
         # As often as it is worth, with pauses, and then no more.
         assert len(seen) == GOOD_ANSWERS + case.tries
         assert len({(request.target, request.body) for request in seen[GOOD_ANSWERS:]}) == 1
         gaps = [later.at - earlier.at for earlier, later in pairwise(seen[GOOD_ANSWERS:])]
         assert all(gap >= least - 0.005 for gap, least in zip(gaps, case.least_pause_s, strict=False)), gaps
-        assert took < 12
         # The partition says what it is, in one line.
         assert not written.commit.complete
         assert "\n" not in written.commit.note

@@ -205,7 +205,9 @@ def _item_at(url: str) -> str | None:
 
 def _moved(before: str, after: str | None, traces: Traces) -> None:
     """A redirect to another name: the day's item keeps the one under which it was listed, and the card goes to it."""
-    if after is not None and after != before and after.partition("/")[0] == before.partition("/")[0]:
+    kind, _, name = (after or "").partition("/")
+    # Every item that moves gets an owner: a redirect to `/login` would make one work of all that it is said of.
+    if after is not None and after != before and kind == before.partition("/")[0] and "/" in name:
         traces.heard[after] = traces.heard.get(before, before)
         traces.identity(before, after, traces.window.last_instant, "huggingface: moved")
         traces.status(before, "renamed")

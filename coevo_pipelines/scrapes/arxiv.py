@@ -62,7 +62,8 @@ def fetch(scrape: Scrape) -> None:
             return _pages(scrape, session, query)
 
         if terms:
-            sliced(scrape.window.start, scrape.window.end, ask)
+            with scrape.question():
+                sliced(scrape.window.start, scrape.window.end, ask)
 
 
 def check(_url: str, status: int, body: bytes) -> str:

@@ -73,14 +73,14 @@ def collect(
         scrape.died = True
     except (Incomplete, ParseError) as stopped:
         scrape.shortfalls.insert(0, str(stopped))
-        scrape.died = False
+        scrape.contradicted = True
     except requests.RequestException as broken:
         scrape.shortfalls.insert(0, f"{type(broken).__name__}: {broken}")
-        scrape.died = False
+        scrape.contradicted = True
     reason = "; ".join(scrape.shortfalls[:3])
     if len(scrape.shortfalls) > 3:
         reason += f"; and {len(scrape.shortfalls) - 3} more"
-    return Capture(tuple(journal.exchanges), reason, resumable=scrape.died)
+    return Capture(tuple(journal.exchanges), reason, resumable=scrape.died and not scrape.contradicted)
 
 
 def limits(name: str, settings: Settings) -> tuple[RateLimiter, Budget]:

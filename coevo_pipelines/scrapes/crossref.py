@@ -69,11 +69,12 @@ def fetch(scrape: Scrape) -> None:
     done: set[str] = set()
     for topic in scrape.topics():
         for term in filter(str.strip, topic.terms):
-            for doi, at in _pages(scrape, session, term, dates):
-                if doi not in done:
-                    done.add(doi)
-                    with scrape.item(doi):
-                        _withdrawn(scrape, session, doi, at)
+            with scrape.question():
+                for doi, at in _pages(scrape, session, term, dates):
+                    if doi not in done:
+                        done.add(doi)
+                        with scrape.item(doi):
+                            _withdrawn(scrape, session, doi, at)
 
 
 def check(url: str, status: int, body: bytes) -> str:

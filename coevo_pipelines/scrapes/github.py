@@ -64,10 +64,6 @@ _NUMBER = re.compile(r"/repositories/([0-9]+)(?=$|[/?])")
 _NAMED = re.compile(r"/repos/([^/]+/[^/]+)/(?:contents|readme)\b")
 
 
-class _Unsearchable(Incomplete):
-    """The account does not exist, hides its profile or has no repository: GitHub answers these alike."""
-
-
 def fetch(scrape: Scrape) -> None:
     """Search the followed topics and those and the accounts of the genome, then read what each repository of the day
     says about itself."""
@@ -97,20 +93,17 @@ def fetch(scrape: Scrape) -> None:
 
         for followed in scrape.topics():
             for topic in followed.github_topics:
-                with _searched(f"topic:{topic}"):
+                with scrape.question(), _searched(f"topic:{topic}"):
                     search(f"topic:{topic}")
         for topic in _genome_topics(scrape.settings):
-            with _searched(f"topic:{topic}"):
+            with scrape.question(), _searched(f"topic:{topic}"):
                 search(f"topic:{topic}")
         for owner in scrape.settings.genome.owners:
             theirs = f"user:{owner} fork:true is:public"
-            try:
-                with _searched(f"user:{owner}"):
-                    search(theirs)
-                    if scrape.is_recent and window.start > FIRST_REPOSITORY:
-                        sliced(FIRST_REPOSITORY, window.end, partial(ask, what=theirs, into={}))
-            except _Unsearchable as nobody:
-                scrape.shortfalls.append(str(nobody))
+            with scrape.question(), _searched(f"user:{owner}"):
+                search(theirs)
+                if scrape.is_recent and window.start > FIRST_REPOSITORY:
+                    sliced(FIRST_REPOSITORY, window.end, partial(ask, what=theirs, into={}))
         for name, repository in sorted(found.items()):
             if scrape.consent.withheld([f"github:{name}"], owner=f"github:{name.partition('/')[0]}"):
                 continue
@@ -159,7 +152,7 @@ def _searched(what: str) -> Iterator[None]:
     except GithubException as refused:
         why = f"search {what}: HTTP {refused.status}: {refused.message}"
         if refused.status == 422 and what.startswith("user:"):
-            raise _Unsearchable(f"{why}: no such account, or none that can be searched (genome.owners)") from refused
+            raise Incomplete(f"{why}: no such account, or none that can be searched (genome.owners)") from refused
         raise Incomplete(why) from refused
     except RuntimeError as redirected:  # PyGithub's word for a redirect to another host
         raise Incomplete(f"search {what}: {redirected}") from redirected

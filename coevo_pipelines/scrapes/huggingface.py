@@ -62,13 +62,14 @@ def fetch(scrape: Scrape) -> None:
         for topic in scrape.topics():
             for tag in topic.huggingface_tags:
                 for kind in KINDS:
-                    try:
-                        new.update(dict.fromkeys(_new_items(api, kind, tag, scrape.window)))
-                    except HfHubHTTPError as refused:
-                        said = f"HTTP {refused.response.status_code}: {str(refused).splitlines()[0]}"
-                        raise Incomplete(f"/api/{kind}?filter={tag}: {said}") from refused
-                    except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
-                        raise Incomplete(f"/api/{kind}?filter={tag}: {broken}") from broken
+                    with scrape.question():
+                        try:
+                            new.update(dict.fromkeys(_new_items(api, kind, tag, scrape.window)))
+                        except HfHubHTTPError as refused:
+                            said = f"HTTP {refused.response.status_code}: {str(refused).splitlines()[0]}"
+                            raise Incomplete(f"/api/{kind}?filter={tag}: {said}") from refused
+                        except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
+                            raise Incomplete(f"/api/{kind}?filter={tag}: {broken}") from broken
         for path in new:
             if withholding.is_hub_item_withheld(path, scrape.consent):
                 continue

@@ -44,7 +44,8 @@ def fetch(scrape: Scrape) -> None:
     for topic in scrape.topics():
         # A comma ends a filter, a bar an alternative.
         if terms := "|".join(phrases(topic, but='",|')):
-            _pages(scrape, session, f"title_and_abstract.search:{terms},{dates}")
+            with scrape.question():
+                _pages(scrape, session, f"title_and_abstract.search:{terms},{dates}")
 
 
 def check(_url: str, status: int, body: bytes) -> str:
@@ -81,6 +82,8 @@ def _pages(scrape: Scrape, session: requests.Session, filters: str) -> None:
         if results and not new:
             raise Incomplete(f"{PATH}: a page brings nothing new after {len(seen)} of {expected} works")
         seen |= new
+        if len(seen) > expected + len(results):
+            raise Incomplete(f"{PATH}: {len(seen)} works came, {expected} were announced, and there is no end")
         following = meta.get("next_cursor") if results else None
         if following in asked:
             raise Incomplete(f"{PATH}: the next cursor repeats after {len(seen)} of {expected} works")

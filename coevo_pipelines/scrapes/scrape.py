@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from coevo_pipelines.scrapes.consent import EVERYBODY, Consent
 from coevo_pipelines.scrapes.errors import Incomplete, SourceDown, Spent
+from coevo_pipelines.traces.errors import ParseError
 
 if TYPE_CHECKING:
     import requests
@@ -41,6 +42,8 @@ class Scrape:
     shortfalls: list[str] = field(default_factory=list)
     died: bool = False
     """The source stopped answering on the way, if only for one item."""
+    contradicted: bool = False
+    """It refused a question or contradicted itself: what it said must be asked again."""
     _lost: int = 0
     """Items in a row that were not answered."""
 
@@ -54,6 +57,16 @@ class Scrape:
             self.adapter.topic = topic.name
             yield topic
         self.adapter.topic = None
+
+    @contextlib.contextmanager
+    def question(self) -> Iterator[None]:
+        """What is asked for one topic or term: when it is refused, or answered with nonsense, the others are asked all
+        the same, and the day is incomplete."""
+        try:
+            yield
+        except (Incomplete, ParseError) as refused:
+            self.shortfalls.append(str(refused))
+            self.contradicted = True
 
     @property
     def base_url(self) -> str:

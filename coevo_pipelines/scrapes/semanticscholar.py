@@ -65,7 +65,8 @@ def fetch(scrape: Scrape) -> None:
     found: dict[str, None] = {}
     for topic in scrape.topics():
         if query := " | ".join(phrases(topic)):
-            found.update(dict.fromkeys(_search(scrape, session, query, dates)))
+            with scrape.question():
+                found.update(dict.fromkeys(_search(scrape, session, query, dates)))
     every, size = list(found), min(scrape.source.page_size, MOST_IDS)
     for ids in (every[start : start + size] for start in range(0, len(every), size)):
         with scrape.item(f"references of {ids[0]} and {len(ids) - 1} more"):

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
@@ -298,11 +298,12 @@ REFUSALS = [(name, status) for name in NAMES for status in (400, 401, 403, 404, 
 def test_a_refused_listing_is_incomplete_and_says_the_status(name: str, status: int, ask: Ask) -> None:
     with misbehaving(lambda _: as_json({"message": "no", "error": "no"}, status=status)) as server:
         capture = ask(name, server.url)
-        assert len(server.seen) == 1
+        # Three topics, three kinds of item: what is refused of one question says nothing of the others.
+        assert len(server.seen) == {"github": 3, "huggingface": 3}.get(name, 1)
     assert not capture.complete
     assert str(status) in capture.reason
     assert "\n" not in capture.reason
-    assert [exchange.status for exchange in capture.exchanges] == [status]
+    assert {exchange.status for exchange in capture.exchanges} == {status}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -497,8 +498,9 @@ def test_cursors_that_go_round_in_a_circle_end_the_scrape(ask: Ask) -> None:
         endpoint = ask.endpoint("openalex", server.url)
         adapter = RecordingAdapter(endpoint, ask.journal("openalex"), settings.http, RateLimiter("openalex", 0.0))
         scrape = PatientScrape("openalex", settings.window(BUSY), settings, adapter)
-        with pytest.raises(Exception, match="cursor repeats"):
-            source_module("openalex").fetch(scrape)
+        source_module("openalex").fetch(scrape)
+    (reason,) = scrape.shortfalls
+    assert "cursor repeats" in reason
 
 
 @pytest.mark.parametrize(
@@ -849,7 +851,40 @@ def test_a_listing_that_is_refused_is_incomplete_and_named(kind: str, status: in
     assert capture.reason.startswith(f"/api/{kind}?filter=swarm-intelligence: ")
     assert str(status) in capture.reason
     assert "\n" not in capture.reason
-    assert capture.exchanges[-1].status == status
+    asked = {urlsplit(exchange.url).path: exchange.status for exchange in capture.exchanges}
+    assert {path.rpartition("/")[2]: answered for path, answered in asked.items() if "/api/" in path} == {
+        one: status if one == kind else 200 for one in ("models", "datasets", "spaces")
+    }
+
+
+def test_a_topic_that_is_refused_costs_no_other_topic(ask: Ask) -> None:
+    topics = [
+        {"name": name, "terms": [f"{name} words"], "github_topics": [name], "huggingface_tags": [name]}
+        for name in ("bad", "good")
+    ]
+
+    def play(request: Seen) -> Step:
+        if "bad" in unquote(request.target):
+            return as_json({"message": "no"}, status=422)
+        return as_json({"meta": {"count": 0, "next_cursor": None}, "results": [], "total_count": 0, "items": []})
+
+    for name in ("openalex", "github"):
+        with misbehaving(play) as server:
+            capture = ask(name, server.url, topics=topics)
+        assert "422" in capture.reason and not capture.complete
+        assert any("good" in exchange.url and exchange.status == 200 for exchange in capture.exchanges)
+
+
+def test_openalex_whose_pages_have_no_end_is_left(ask: Ask) -> None:
+    def endless(_: Seen) -> Step:
+        number = len(server.seen)
+        results = [{"id": f"https://openalex.org/W{number}"}]
+        return as_json({"meta": {"count": 5, "next_cursor": f"c{number}"}, "results": results})
+
+    with misbehaving(endless) as server:
+        capture = ask("openalex", server.url)
+        assert len(server.seen) == 7
+    assert "5 were announced, and there is no end" in capture.reason
 
 
 def test_a_listing_is_followed_by_its_links_only_down_to_the_window(ask: Ask) -> None:

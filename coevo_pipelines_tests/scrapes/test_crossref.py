@@ -690,7 +690,7 @@ def test_a_cursor_that_repeats_or_is_missing_is_incomplete(following: str | None
         capture = ask("crossref", server.url)
     assert not capture.complete
     assert "'swarm intelligence': the next cursor repeats or is missing after" in capture.reason
-    assert len(server.seen) <= 2
+    assert len(server.seen) <= 2 * len(SWARM_INTELLIGENCE.terms)
 
 
 def test_a_page_that_comes_again_is_incomplete(ask: Ask) -> None:
@@ -701,8 +701,8 @@ def test_a_page_that_comes_again_is_incomplete(ask: Ask) -> None:
 
     with misbehaving(same) as server:
         capture = ask("crossref", server.url)
-    assert capture.reason == "/works: 'swarm intelligence': a page brings nothing new after 1 of 9 works"
-    assert len(server.seen) == 2
+    assert capture.reason.startswith("/works: 'swarm intelligence': a page brings nothing new after 1 of 9 works")
+    assert len(server.seen) == 2 * len(SWARM_INTELLIGENCE.terms)
 
 
 def test_an_empty_page_before_the_end_is_told(ask: Ask) -> None:
@@ -794,4 +794,4 @@ def test_a_refused_search_is_told_with_the_services_words(ask: Ask) -> None:
     with misbehaving(lambda _: refused) as server:
         capture = ask("crossref", server.url)
     assert capture.reason.startswith("/works: HTTP 400:") and "no such filter" in capture.reason
-    assert len(server.seen) == 1
+    assert len(server.seen) == len(SWARM_INTELLIGENCE.terms)

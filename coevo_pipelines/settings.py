@@ -51,7 +51,7 @@ class Topic(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="short id, used in traces.works.topics")
-    terms: tuple[str, ...] = Field(description="phrases searched in titles and abstracts (arXiv, OpenAlex)")
+    terms: tuple[str, ...] = Field(description="phrases searched in titles and abstracts (papers)")
     github_topics: tuple[str, ...] = Field(default=(), description="GitHub repository topics")
     huggingface_tags: tuple[str, ...] = Field(default=(), description="Hugging Face tags")
     arxiv_sets: tuple[str, ...] = Field(

@@ -9,9 +9,15 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from coevo_pipelines.lake.schemas import TABLES
+
 DAYS = (date(2019, 3, 25), date(2019, 3, 26), date(2019, 3, 27))
 CORPORA = frozenset({"corpora.sample", "corpora.qwen3_0_6b_base"})
 """One table for each blueprint of the sample."""
+OFF = frozenset({"scrapes.arxiv_oai", "scrapes.crossref", "scrapes.semanticscholar"})
+"""Tables of sources that a setting turns on."""
+MADE = (frozenset(TABLES) | CORPORA) - OFF
+"""What a day of the sample has."""
 ROOT = Path(__file__).parent.parent
 
 

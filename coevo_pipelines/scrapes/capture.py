@@ -143,6 +143,8 @@ def _withhold_from(journal: Journal, withhold: Withhold, consent: Consent) -> No
 def withheld(lake: Lake, name: str, day: date) -> dict[str, str]:
     """Works of which the last capture left something out, and since when they are opted out."""
     headers = lake.scan(f"scrapes.{name}", on=day).select("capture", "headers").collect()
+    if not headers.height:  # nothing was asked
+        return {}
     last: list[str] = headers.filter(headers["capture"] == headers["capture"].max())["headers"].to_list()
     return {
         work: since

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from coevo_pipelines.lake.schemas import TABLES
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.lake.verify import verify
 from coevo_pipelines.settings import Settings
-from coevo_pipelines_tests.runs import CORPORA
+from coevo_pipelines_tests.runs import MADE
 
 DAY = date(2019, 3, 26)
 
@@ -30,11 +29,11 @@ def test_a_sound_lake(sample: Settings) -> None:
     seen: list[tuple[int, int, int]] = []
     report = verify(sample.lake_root, lambda *progress: seen.append(progress))
     assert report.findings == ()
-    assert report.partitions == 3 * len({*TABLES, *CORPORA})
+    assert report.partitions == 3 * len(MADE)
     assert seen[-1] == (report.partitions, report.partitions, report.bytes)
 
 
-@pytest.mark.parametrize("table", sorted({*TABLES, *CORPORA}))
+@pytest.mark.parametrize("table", sorted(MADE))
 @pytest.mark.parametrize("place", [0, 0.37, 0.5, 0.99, 1])
 def test_any_flipped_byte_of_any_partition_is_named(copy: Path, table: str, place: float) -> None:
     path = Lake(copy).path(table, DAY)

@@ -11,15 +11,11 @@ import dagster as dg
 import pytest
 
 from coevo_pipelines.definitions import build_definitions
-from coevo_pipelines.lake.schemas import TABLES, tables
+from coevo_pipelines.lake.schemas import tables
 from coevo_pipelines.orchestration.jobs import DAILY_SNAPSHOT
 from coevo_pipelines.orchestration.run import instance
 from coevo_pipelines.settings import Settings, load_settings
-from coevo_pipelines_tests.runs import CORPORA, DAYS, ROOT, environment
-
-OFF = {f"scrapes.{name}" for name in ("arxiv_oai", "crossref", "semanticscholar")}
-"""Sources that a setting turns on."""
-MADE = set(TABLES) - OFF
+from coevo_pipelines_tests.runs import CORPORA, DAYS, MADE, OFF, ROOT, environment
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +25,7 @@ def definitions() -> dg.Definitions:
 
 def test_there_is_an_asset_for_every_table_and_the_catalog(definitions: dg.Definitions) -> None:
     keys = {key.to_user_string().replace("/", ".") for key in definitions.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {*MADE, *CORPORA, "lake.catalog", "report.genome", "report.swarm", "reviews.decisions"}
+    assert keys == {*MADE, "lake.catalog", "report.genome", "report.swarm", "reviews.decisions"}
 
 
 def test_a_source_that_is_turned_on_is_an_asset_that_traces_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,8 +255,10 @@ def test_a_misfortune_midway_is_told_and_costs_nothing_that_was_answered(
         written = unwell.scrape(case.step, hasty=what in SLOW)
         seen = list(unwell.server.seen)
         # As often as it is worth, with pauses, and then no more.
-        assert len(seen) == GOOD_ANSWERS + case.tries
-        assert len({(request.target, request.body) for request in seen[GOOD_ANSWERS:]}) == 1
+        questions = {(request.target, request.body) for request in seen[GOOD_ANSWERS:]}
+        assert len(seen) == GOOD_ANSWERS + case.tries * len(questions)
+        # A refusal says nothing of the Hub's other lists and of its cards.
+        assert len(questions) == 1 or (name == "huggingface" and not case.resumes)
         gaps = [later.at - earlier.at for earlier, later in pairwise(seen[GOOD_ANSWERS:])]
         assert all(gap >= least - 0.005 for gap, least in zip(gaps, case.least_pause_s, strict=False)), gaps
         # The partition says what it is, in one line.
@@ -264,10 +266,10 @@ def test_a_misfortune_midway_is_told_and_costs_nothing_that_was_answered(
         assert "\n" not in written.commit.note
         assert re.search(case.says, written.commit.note), written.commit.note
         # Nothing that was answered is lost, and what failed is on record.
-        *good, bad = unwell.rows(1)
+        good, bad = unwell.rows(1)[:GOOD_ANSWERS], unwell.rows(1)[GOOD_ANSWERS:]
         assert {answer["body_sha256"] for answer in good} <= {digest for digest, _ in whole}
-        assert len(good) == GOOD_ANSWERS
-        assert bad["error"] is not None or bad["status"] >= 300
+        assert len(good) == GOOD_ANSWERS and len(bad) == len(questions)
+        assert all(answer["error"] is not None or answer["status"] >= 300 for answer in bad)
         # The next run, when all is well, asks for the rest only.
         shutil.rmtree(counts, ignore_errors=True)  # the time that the service named is over
         again = unwell.scrape()
@@ -275,7 +277,7 @@ def test_a_misfortune_midway_is_told_and_costs_nothing_that_was_answered(
         assert len(unwell.server.seen) == len(whole) - (GOOD_ANSWERS if case.resumes else 0)
         filled = [(answer["body_sha256"], path(answer["url"])) for answer in unwell.rows(2)]
         assert sorted(filled) == sorted(whole)
-        assert len(unwell.rows(1)) == GOOD_ANSWERS + 1  # a second capture replaces none
+        assert len(unwell.rows(1)) == GOOD_ANSWERS + len(bad)  # a second capture replaces none
         assert not unwell.scrape().changed
         assert unwell.server.seen == []
 

@@ -11,7 +11,7 @@ publishers; one is kept as a text only of a paper with an open copy under an ope
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -162,14 +162,23 @@ def parse(exchange: Exchange, traces: Traces) -> None:
             _parse_paper(paper, traces)
 
 
-def _parse_paper(paper: Any, traces: Traces) -> None:
+def _of_the_day(paper: Any, traces: Traces) -> tuple[str, datetime] | None:
+    """The paper's identifier and date; None, and counted, when it belongs to another day."""
     if not isinstance(paper, dict):
         raise ParseError("the paper is not an object")
     work_id = identifiers.semanticscholar(paper.get("paperId"))
     created_at = _day(paper, work_id, traces)
     if created_at not in traces.window:
         traces.outside(work_id)
+        return None
+    return work_id, created_at
+
+
+def _parse_paper(paper: Any, traces: Traces) -> None:
+    known = _of_the_day(paper, traces)
+    if known is None:
         return
+    work_id, created_at = known
     title = " ".join(str(paper.get("title") or "").split())
     if not title:
         raise ParseError(f"{work_id} has no title")
@@ -213,13 +222,10 @@ def _parse_batch(exchange: Exchange, traces: Traces) -> None:
 
 def _parse_references(paper: Any, traces: Traces) -> None:
     """What the paper cites, dated by the paper. References that name no work are counted in one reject."""
-    if not isinstance(paper, dict):
-        raise ParseError("the paper is not an object")
-    work_id = identifiers.semanticscholar(paper.get("paperId"))
-    created_at = _day(paper, work_id, traces)
-    if created_at not in traces.window:
-        traces.outside(work_id)
+    known = _of_the_day(paper, traces)
+    if known is None:
         return
+    work_id, created_at = known
     listed = paper.get("references") or []
     nameless = 0
     for index, cited in enumerate(listed):

@@ -156,3 +156,16 @@ def entry(name: str = "A. Author", title: str = "A title", number: str = "2401.0
         f"<entry><published>2024-01-02T03:04:05Z</published><author><name>{name}</name></author>"
         f"<title>{title}</title><id>http://arxiv.org/abs/{number}</id>{more}</entry>"
     )
+
+
+def held(source: str, host: str, name: str) -> list[int | tuple[int, ...]]:
+    """What each answer of `host` in a recording holds: how many works, references, people and rejects; its status where
+    that is not 200, and then it must hold nothing."""
+    found: list[int | tuple[int, ...]] = []
+    for one in exchanges(name):
+        if host in one.url:
+            rows = counts(read(source, one))
+            numbers = tuple(rows.get(table, 0) for table in ("works", "references", "people", "rejects"))
+            found.append(numbers if one.status == 200 else one.status or 0)
+            assert one.status == 200 or numbers == (0, 0, 0, 0)
+    return found

@@ -8,7 +8,7 @@ from coevo_pipelines.genome.assets import genome_assets
 from coevo_pipelines.influence.assets import influence_assets
 from coevo_pipelines.lake.assets import catalog_asset
 from coevo_pipelines.orchestration.jobs import daily_schedule, daily_snapshot
-from coevo_pipelines.report.assets import report_assets
+from coevo_pipelines.report.assets import report_asset
 from coevo_pipelines.rewards.assets import reward_assets
 from coevo_pipelines.scrapes.assets import scrape_assets
 from coevo_pipelines.settings import Settings, load_settings
@@ -29,8 +29,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *genome_assets(settings),
             *corpus_assets(settings),
             *swarm_assets(settings),
-            *report_assets(settings),
             catalog_asset(settings),
+            report_asset(settings),
         ],
         jobs=[job],
         schedules=[daily_schedule(job)],

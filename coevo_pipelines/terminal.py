@@ -158,7 +158,9 @@ def show_outcome(
         say(f"Done: {settings.lake_root}", style="bold green")
         catalog = settings.lake_root / CATALOG
         _next_steps(
-            settings.lake_root / "report" / "genome.html", _asked(catalog, MOST_INFLUENTIAL), _asked(catalog, MOST_PAID)
+            settings.lake_root / "report" / "snapshot" / f"date={last}" / "index.html",
+            _asked(catalog, MOST_INFLUENTIAL),
+            _asked(catalog, MOST_PAID),
         )
 
 
@@ -306,8 +308,7 @@ def _next_steps(page: Path, leading: Sequence[str], payees: Sequence[str]) -> No
         (f'{coevo} query "{question}"', "who is behind what is used"),
         *((f"{coevo} influence explain {work}", "why that work's influence is what it is") for work in leading),
         *((f"{coevo} rewards explain {person}", "why that person gets what it gets") for person in payees),
-        (f"open {_from_here(page)}", "how the genome of repositories grew, and what changed in it"),
-        (f"open {_from_here(page.with_name('swarm.html'))}", "the simulated swarm: who teaches whom, what is open"),
+        (f"open {_from_here(page)}", "the report: what came out, why, and whether to trust it"),
         (f"{coevo} review list", "decisions of the swarm that wait for a person"),
         (f"{coevo} verify", "recompute every hash, from the graph down to the raw bytes"),
         ("make dev", "the same in the Dagster UI: materialize a day, backfill a range"),

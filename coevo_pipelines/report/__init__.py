@@ -1,5 +1,5 @@
-"""The pages a person looks at: frames of the lake in, one HTML file out, with nothing to load and nothing that runs.
+"""The pages a person looks at: tables of the catalog in, one folder of static HTML a day out, which opens from disk.
 
-Here: what a table looks like to a reader. Not here: any number that no table has, reading or writing files, and
-pictures that belong to one stage's own answer (those stay beside the numbers they show).
+Here: what a number looks like to a reader, where it leads, and lists of works that others can include. Not here: any
+number that no table has, and the computing of scores.
 """

@@ -10,13 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from coevo_pipelines.report.html import FOOT, head, name, rest, share, table, text, top
+from coevo_pipelines.report.html import name, rest, share, table, text, top
+from coevo_pipelines.report.page import Page
 
-TITLE, HEADING = "The genome's growth", "The genome’s growth"
+if TYPE_CHECKING:
+    from coevo_pipelines.report.page import About, Frames
+
 REPOSITORIES, LEFT_OUT, DAYS, RECENT, LARGEST = 500, 200, 60, 7, 20
 """Most rows shown: repositories, those left out, days with a genome, days of change, largest changes."""
 DIFFS, DIFF_LINES, LINE = 10, 60, 400
@@ -26,27 +29,27 @@ FORTNIGHT = 14
 
 Row = Mapping[str, Any]
 
-_SAMPLE = (
-    '<p class="note">This is the sample: its repositories are made up, but for this project’s own checkout where one '
-    "is among them. No number here is for citing.</p>\n"
-)
+QUERIES = {
+    "manifest": "FROM genome.manifest WHERE date <= getvariable('day')",
+    "repositories": "FROM genome.repositories WHERE date = "
+    "(SELECT max(date) FROM genome.repositories WHERE date <= getvariable('day'))",
+    "changes": f"FROM genome.changes WHERE date BETWEEN getvariable('day') - {RECENT - 1} AND getvariable('day')",
+}
 
 
-def page(manifest: pl.DataFrame, repositories: pl.DataFrame, changes: pl.DataFrame, world: str) -> bytes:
-    """A self-contained HTML page (UTF-8, no script, no request) of `genome.manifest`, `genome.repositories` and
-    `genome.changes`, each with its column `date`, of any days and in any order; `world` is the lake's.
+def body(frames: Frames, about: About) -> str:
+    """`genome.manifest` of all days, `genome.repositories` of the last and `genome.changes` of the last `RECENT`.
 
-    The same rows give the same bytes. Sizes are decimal: 1 kB is 1,000 bytes.
+    Sizes are decimal: 1 kB is 1,000 bytes.
     """
+    manifest, repositories, changes = (frames[name] for name in QUERIES)
     days = manifest.sort("date").to_dicts()
-    parts = [head(TITLE, HEADING), _SAMPLE if world == "sample" else ""]
     newest = pl.concat([manifest["date"], repositories["date"]]).max()
     if not isinstance(newest, date):
-        parts.append("<p>No genome has been made yet.</p>\n")
-    else:
-        parts += [_headline(days, newest), _growth(days, newest) if days else ""]
-        parts += [_repositories(repositories.filter(pl.col("date") == newest), newest), _changes(days, changes)]
-    return "".join([*parts, FOOT]).encode()
+        return "<p>No genome has been made yet.</p>\n"
+    parts = [_headline(days, newest), _growth(days, newest) if days else ""]
+    parts += [_repositories(repositories.filter(pl.col("date") == newest), newest), _changes(days, changes)]
+    return "".join(parts)
 
 
 def _headline(days: Sequence[Row], newest: date) -> str:
@@ -225,3 +228,6 @@ def _size(number: int, sign: str = "") -> str:
             break
         value, unit = value / 1000, larger
     return f"{before}{value:,.0f} {unit}" if unit == "B" else f"{before}{value:,.1f} {unit}"
+
+
+PAGE = Page("genome", "Genome", QUERIES, body)

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from coevo_pipelines.report.html import FOOT, head, name, rest, table, text
-from coevo_pipelines.sample.label import SAMPLE_NOTE
+from coevo_pipelines.report.html import name, rest, table, text
+from coevo_pipelines.report.page import Page
 from coevo_pipelines.swarm.pictures import draw_all
 
-TITLE = "The swarm"
-DAYS: Mapping[str, int | None] = {
-    "swarm.metrics": None,
-    "swarm.blend_predictions": None,
-    "swarm.clasps": 30,
-    "swarm.decision_markers": 30,
-    "swarm.organisms": 1,
-    "swarm.versions": 1,
-    "swarm.review_queue": 1,
-    "swarm.decisions": 1,
+if TYPE_CHECKING:
+    from coevo_pipelines.report.page import About, Frames
+
+_DAYS = {
+    "swarm.metrics": None, "swarm.blend_predictions": None, "swarm.clasps": 30, "swarm.decision_markers": 30,
+    "swarm.organisms": 1, "swarm.versions": 1, "swarm.review_queue": 1, "swarm.decisions": 1,
+}  # fmt: skip
+_LAST = "(SELECT max(date) FROM swarm.metrics WHERE date <= getvariable('day'))"
+QUERIES = {
+    name: f"FROM {name} WHERE date <= getvariable('day')" + ("" if days is None else f" AND date > {_LAST} - {days}")
+    for name, days in _DAYS.items()
 }
 """What the page is made of: so many of the last days of each table; None: all days."""
 WAITING, OPEN, DECIDED, UNUSED = 10, 50, 50, 50
@@ -34,7 +35,6 @@ Row = Mapping[str, Any]
 
 _WHO = {4: "4 dafit", 5: "5 council"}
 _HOW = {"": "", "human": ", a person", "standin": ", stand-in"}
-_SAMPLE = f'<p class="note">{text(SAMPLE_NOTE)} No number here is for citing.</p>\n'
 _ABOUT = (
     '<p class="note">Simulated: nothing here happened. Organisms stand for repositories, models and authors; they '
     "teach one another versions of patterns. Where two versions compete, a decision stays open until outcomes are "
@@ -43,14 +43,10 @@ _ABOUT = (
 )
 
 
-def page(tables: Mapping[str, pl.DataFrame], world: str) -> bytes:
-    """A self-contained HTML page (UTF-8, no script, no request) of the tables of `DAYS`, each with its column `date`,
-    of as many days and in any order; `world` is the lake's.
-
-    The same rows give the same bytes. Raises ValueError as `draw_all`.
-    """
-    pictures = draw_all(tables, world)
-    parts = [head(TITLE, TITLE), _SAMPLE if world == "sample" else "", _ABOUT]
+def body(tables: Frames, about: About) -> str:
+    """The tables of `QUERIES`, by their names. Raises ValueError as `draw_all`."""
+    pictures = draw_all(tables, about.world)
+    parts = [_ABOUT]
     newest = tables["swarm.metrics"]["date"].max()
     if not isinstance(newest, date):
         parts.append("<p>No day has been simulated yet.</p>\n")
@@ -64,7 +60,7 @@ def page(tables: Mapping[str, pl.DataFrame], world: str) -> bytes:
         parts.append(_open(every.filter((pl.col("status") == "pending") & (pl.col("date") == newest))))
         parts.append(_decided(every.filter(pl.col("status") != "pending")))
         parts.append(_unused(on["swarm.decisions"]))
-    return "".join([*parts, FOOT]).encode()
+    return "".join(parts)
 
 
 def _headline(rows: list[dict[str, Any]], newest: date) -> str:
@@ -144,7 +140,7 @@ def _decided(markers: pl.DataFrame) -> str:
         for each in ordered.head(DECIDED).iter_rows(named=True)
     ]  # fmt: skip
     heads = ("Pattern", "Winner", "Level, decided by", "Confidence", "Observed#", "When")
-    caption = f"{ordered.height:,} of the last {DAYS['swarm.decision_markers']} days, newest first"
+    caption = f"{ordered.height:,} of the last {_DAYS['swarm.decision_markers']} days, newest first"
     note = (
         '<p class="soft">q: chance that the teacher’s version is better. Observed: share of the outcomes that '
         "happened; the others were drawn.</p>\n"
@@ -198,3 +194,6 @@ def _moment(tick: int, at: datetime | None) -> str:
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f}%"
+
+
+PAGE = Page("swarm", "Swarm", QUERIES, body)

@@ -1,0 +1,18 @@
+"""The citation and lineage graph as a picture to explore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coevo_pipelines.report.page import Page
+
+if TYPE_CHECKING:
+    from coevo_pipelines.report.page import About, Frames
+
+
+def body(frames: Frames, about: About) -> str:
+    """HTML of the page."""
+    return f"<p>{about.day}</p>\n"
+
+
+PAGE = Page("graph", "Graph", {}, body)

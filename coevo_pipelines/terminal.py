@@ -8,12 +8,12 @@ import logging
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -50,65 +50,93 @@ def json_out(value: Any) -> None:
 
 
 class _Lines(logging.Handler):
-    """Log lines of the pipeline, above the progress line."""
+    """Log lines of the pipeline, above the bar, which a line about a finished parts (attribute `parts`) moves."""
 
-    def __init__(self, console: Console, update: Callable[[str], None]) -> None:
+    def __init__(self, console: Console, done: Callable[[Iterable[object], str], None]) -> None:
         super().__init__(logging.INFO)
         self._console = console
-        self._update = update
+        self._done = done
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
         self._console.print(Text(f"  {message}", style=style))
-        self._update(message)
+        self._done(getattr(record, "parts", ()), message)
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False) -> Iterator[None]:
-    """While a run works: one line for each thing done, and a clock when there is a terminal to show it on."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
+def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """While a run works: a line for each thing done, and below them a bar where there is a terminal to show it on.
+    Yields `expect(parts)`: how many parts the work has."""
     logger = logging.getLogger("coevo_pipelines")
     logger.propagate = False
     if quiet:
         logger.setLevel(logging.ERROR)
-        yield
+        yield lambda _: None
         return
     logger.setLevel(logging.INFO)
     console = err()
     console.print(Text(f"coevo run: {title}", style="bold"))
-    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
-        task = display.add_task("starting", total=None)
-        handler = _Lines(console, lambda message: display.update(task, description=message[:100]))
+    with bar("") as advance:
+        parts: set[object] = set()
+        expected = 0
+
+        def expect(total: int) -> None:
+            nonlocal expected
+            expected = total
+            advance(0, total, "starting")
+
+        def done(finished: Iterable[object], message: str) -> None:
+            parts.update(finished)
+            # Days that are out of date are made again too: how many is known when they are.
+            advance(len(parts), max(expected, len(parts)), message[:60])
+
+        handler = _Lines(console, done)
         logger.addHandler(handler)
         try:
-            yield
+            yield expect
         finally:
             logger.removeHandler(handler)
 
 
+class Advance(Protocol):
+    """How far it is: parts done, of how many, and a word on what comes next."""
+
+    def __call__(self, done: int, of: int, said: str = "") -> None: ...
+
+
 @contextmanager
-def bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int, int], None]]:
-    """A bar for countable work; yields `advance(done, of, bytes)`."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def bar(title: str, *, quiet: bool = False) -> Iterator[Advance]:
+    """A bar with elapsed time, rate and remaining time for countable work, where there is a terminal to show it on."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = err()
     columns = (
-        TextColumn(title),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[size]}"),
-    )
+        TextColumn("{task.description}"), TimeElapsedColumn(), BarColumn(bar_width=20), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[said]}", markup=False),
+    )  # fmt: skip
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as display:
-        task = display.add_task(title, total=None, size="")
+        task = display.add_task(title, total=None, rate="", said="")
 
-        def advance(done: int, of: int, size: int) -> None:
-            display.update(task, completed=done, total=of, size=f"{size / 1e6:,.0f} MB")
+        def advance(done: int, of: int, said: str = "") -> None:
+            speed = display.tasks[0].speed
+            display.update(task, completed=done, total=of, said=said, rate=_rate(speed))
 
         yield advance
+
+
+def _rate(speed: float | None) -> str:
+    """Per second, or seconds for each where that is the larger number."""
+    if not speed:
+        return ""
+    return f"{speed:,.1f}/s" if speed >= 1 else f"{1 / speed:,.1f} s each"
 
 
 def show_outcome(

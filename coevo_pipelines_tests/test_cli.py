@@ -64,7 +64,8 @@ def test_wrong_use_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[
     found = coevo(*arguments, "--lake", str(tmp_path / "nothing"), cwd=tmp_path)
     assert found.returncode == 2, found.stderr
     assert message in found.stderr
-    assert "Traceback" not in found.stderr
+    assert found.stderr.endswith(" (--debug shows the trace)\n")
+    assert len(found.stderr.splitlines()) == 1
     assert not (tmp_path / "nothing").exists(), "asking wrongly must not make a lake"
 
 

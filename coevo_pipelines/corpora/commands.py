@@ -244,6 +244,7 @@ def export(
     on: DateOption = None,
     lake: LakeOption = None,
     source: SourceOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Take a release out of the lake, after its files, hashes and contract have been checked once more.
@@ -254,7 +255,7 @@ def export(
 
     from coevo_pipelines.corpora.releases.verify import wrong_releases
     from coevo_pipelines.orchestration.resources import trusted_keys
-    from coevo_pipelines.terminal import say
+    from coevo_pipelines.terminal import json_out, say
 
     settings = settings_of(lake, source)
     snapshot, day = _asked(settings, on)
@@ -276,7 +277,10 @@ def export(
         draft.rename(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    say(f"{out}: digest {row['digest']}")
+    if as_json:
+        json_out({"out": str(out), "date": day, "digest": row["digest"]})
+    else:
+        say(f"{out}: digest {row['digest']}")
 
 
 def _asked(settings: Settings, on: str | None) -> tuple[Snapshot, date]:

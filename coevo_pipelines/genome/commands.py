@@ -228,6 +228,7 @@ def verify_proof(
 def unpack(
     file: PackArgument,
     out: Annotated[Path, typer.Option("--out", help="A new folder: OUT/REPO/PATH.")],
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Write every packed file back, byte for byte as it was; all of them or none.
@@ -235,13 +236,17 @@ def unpack(
     Notebooks that were stripped of their outputs come without them.
     """
     from coevo_pipelines.genome import manifest, standalone
-    from coevo_pipelines.terminal import say
+    from coevo_pipelines.terminal import json_out, say
 
     _is_there(file, manifest.place(file))
     if out.exists():
         raise UsageError(f"{out} is there already: unpack writes to a new folder only")
     _writable(out)
-    say(f"{out}: {standalone.unpack(file, out):,} files")
+    files = standalone.unpack(file, out)
+    if as_json:
+        json_out({"out": str(out), "files": files})
+    else:
+        say(f"{out}: {files:,} files")
 
 
 @genome.command()

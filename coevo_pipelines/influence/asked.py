@@ -143,7 +143,9 @@ def _place(name: str, ids: pl.Series, asked: str, where: str, also: Iterable[str
     if len(found):
         return int(found[0])
     near = nearest(asked, pl.concat([ids.drop_nulls(), pl.Series("id", list(also), pl.String)]))
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = (
+        f"; did you mean {' or '.join(near)}?" if near else "; works go by their identifiers, such as arxiv:1306.2257"
+    )
     raise UnknownWork(f"there is no work {asked!r} {where}{hint}")
 
 

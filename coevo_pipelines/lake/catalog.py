@@ -9,6 +9,7 @@ in Parquet.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from coevo_pipelines.lake.store import Lake, Snapshot
 
 CATALOG = "coevo.duckdb"
+Tell = Callable[[int, int, str], None]
+"""Tables done, of how many, the next one."""
 UNLOCKED_TRIES = 4
 
-_COMMITS_COMMENTS = {
+COMMITS_COMMENTS = {
     "table_name": "table of the lake",
     "date": "partition",
     "rows": "rows in the partition",
@@ -80,7 +83,7 @@ GROUP BY ALL;
 """
 
 
-def build(lake: Lake) -> Path:
+def build(lake: Lake, tell: Tell = lambda *_: None) -> Path:
     """Build the catalog from the lake as committed now and swap it in; returns its path.
 
     One build at a time over all processes; a reader never waits for it.
@@ -91,7 +94,7 @@ def build(lake: Lake) -> Path:
         for leftover in lake.root.glob(f".{CATALOG}.*"):
             leftover.unlink()
         with beside(target) as temporary:
-            _build_undisturbed(lake, temporary)
+            _build_undisturbed(lake, temporary, tell)
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.replace(target)
@@ -108,7 +111,7 @@ def open_catalog(path: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(path), read_only=True)
 
 
-def _build_undisturbed(lake: Lake, path: Path) -> None:
+def _build_undisturbed(lake: Lake, path: Path, tell: Tell) -> None:
     """Build until nothing was committed meanwhile; in the end, keep writers out while building."""
     import duckdb
 
@@ -116,7 +119,7 @@ def _build_undisturbed(lake: Lake, path: Path) -> None:
         path.unlink(missing_ok=True)
         snapshot = lake.snapshot()
         try:
-            _build_file(snapshot, path, lake.world)
+            _build_file(snapshot, path, lake.world, tell)
         except duckdb.Error:
             if _same(snapshot, lake.snapshot()):
                 raise
@@ -125,7 +128,7 @@ def _build_undisturbed(lake: Lake, path: Path) -> None:
                 return
     path.unlink(missing_ok=True)
     with lake.ledger.locked():
-        _build_file(lake.snapshot(), path, lake.world)
+        _build_file(lake.snapshot(), path, lake.world, tell)
 
 
 def _same(one: Snapshot, other: Snapshot) -> bool:
@@ -137,14 +140,16 @@ def _same(one: Snapshot, other: Snapshot) -> bool:
     return hashes(one) == hashes(other)
 
 
-def _build_file(snapshot: Snapshot, path: Path, world: str) -> None:
+def _build_file(snapshot: Snapshot, path: Path, world: str, tell: Tell) -> None:
     import duckdb
 
     with duckdb.connect(str(path)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for stage in schemas.STAGES:
             connection.execute(f"CREATE SCHEMA {stage}")
-        for schema in schemas.tables(snapshot.index.tables):
+        every = schemas.tables(snapshot.index.tables)
+        for done, schema in enumerate(every):
+            tell(done, len(every), schema.name)
             _build_table(connection, snapshot, schema)
         connection.execute(_MACROS)
         _build_commits(connection, snapshot)
@@ -187,7 +192,7 @@ def _build_commits(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) ->
     if rows:
         connection.executemany(f"INSERT INTO lake.commits VALUES ({', '.join('?' * 14)})", rows)
     connection.execute("COMMENT ON TABLE lake.commits IS 'The current partition of each table and day.'")
-    for name, comment in _COMMITS_COMMENTS.items():
+    for name, comment in COMMITS_COMMENTS.items():
         connection.execute(f"COMMENT ON COLUMN lake.commits.{name} IS {_text(comment)}")
 
 

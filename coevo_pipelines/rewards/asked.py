@@ -28,7 +28,7 @@ TO_DO: Mapping[str, str] = {
     "unknown_person": "the source names nobody: claim it with a proof, as the work's author, in the register",
     "unverified": "claim it with a proof: a [[claims]] entry in the register with person, subjects and proof",
 }
-"""By the reason for which money is held (docs/rewards.md)."""
+"""By the reason for which money is held (docs/explanation/rewards.md)."""
 
 
 class UnknownPerson(ValueError):
@@ -151,7 +151,7 @@ def _person(
     in_name = pl.col("name").str.to_lowercase().str.contains(asked.lower(), literal=True)
     called = given.filter(in_name).sort(pl.col("amount").neg(), "person_id")["person_id"].head(3).to_list()
     near = list(dict.fromkeys([*called, *(authors or nearest(asked, people))]))[:5]
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else '; `coevo query "FROM influence.people"` lists everybody'
     raise UnknownPerson(f"nobody is known as {asked!r} on {day}{hint}")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from coevo_pipelines.lake.store import Lake, Written
+from coevo_pipelines.orchestration.checks import count, verdict
 from coevo_pipelines.orchestration.days import (
     asset_key,
     partition_metadata,
@@ -52,7 +53,7 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
         missing = {day.isoformat(): note for day, note in notes.items() if note}
         yield dg.MaterializeResult(
             asset_key=asset_key(table),
-            check_results=[schema_check(lake, table, asked), _complete_check(table, missing)],
+            check_results=[schema_check(lake, table, asked), _complete_check(table, missing, len(asked))],
         )
 
     return scrape
@@ -76,17 +77,18 @@ def _complete_check_spec(table: str, name: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name="complete",
         asset=asset_key(table),
-        description=f"{source(name).SERVICE.title} answered all that was asked; if not, the next run asks again.",
+        description=f"{source(name).SERVICE.title} answered all that was asked for the day. Red: something is "
+        "missing. The day is marked incomplete, nothing of it is paid, and the next run of the day asks for the rest.",
     )
 
 
-def _complete_check(table: str, missing: dict[str, str]) -> dg.AssetCheckResult:
-    first = next(iter(missing.items()), None)
-    return dg.AssetCheckResult(
-        asset_key=asset_key(table),
-        check_name="complete",
-        passed=not missing,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{first[0]}: {first[1]}" if first else "every day is complete",
-        metadata={"incomplete_days": len(missing), "reasons": missing},
+def _complete_check(table: str, missing: dict[str, str], asked: int) -> dg.AssetCheckResult:
+    return verdict(
+        asset_key(table),
+        "complete",
+        [f"{day}: {note}" for day, note in missing.items()],
+        well=f"All that was asked for {count(asked, 'day')} came.",
+        way_out="Materialize the day again to ask for what is missing; tokens and budgets: `coevo settings`.",
+        blocks=False,
+        numbers={"days": asked},
     )

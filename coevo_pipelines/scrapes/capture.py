@@ -41,7 +41,7 @@ def scrape_day(name: str, day: date, lake: Lake, settings: Settings, *, again: b
     with FileLock(f"{journal_path}.lock"):
         present = lake.committed(table, day)
         if present is not None and present.complete and not again:
-            log.info("scrapes %s: %s is complete already, nothing asked", day, name)
+            log.info("scrapes %s: %s is complete already, nothing asked", day, name, extra={"parts": [(table, day)]})
             journal_path.unlink(missing_ok=True)
             return Written(present, changed=False)
         journal = Journal(journal_path)
@@ -61,9 +61,9 @@ def scrape_day(name: str, day: date, lake: Lake, settings: Settings, *, again: b
         else:
             journal.remove()
     if capture.complete:
-        log.info("scrapes %s: %s %d exchanges", day, name, len(capture.exchanges))
+        log.info("scrapes %s: %s %d exchanges", day, name, len(capture.exchanges), extra={"parts": [(table, day)]})
     else:
-        log.warning("scrapes %s: %s incomplete: %s", day, name, capture.reason)
+        log.warning("scrapes %s: %s incomplete: %s", day, name, capture.reason, extra={"parts": [(table, day)]})
     return written
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from coevo_pipelines.swarm.runs.compare import Compared
-    from coevo_pipelines.swarm.runs.standalone import Tell
 
 swarm = typer.Typer(
     name="swarm",
@@ -68,13 +67,14 @@ def run(
       coevo swarm run --organisms 300 --patterns 16 --ticks 1000 --seed 1 --out runs/one
     """
     from coevo_pipelines.swarm.runs import standalone
+    from coevo_pipelines.terminal import bar
 
     if ticks > standalone.MOST_TICKS:
         raise UsageError(f"--ticks {ticks:,}: tick 0 is {standalone.FIRST:%Y-%m-%d}, and years end with 9999")
     asked = standalone.Asked(
         organisms=organisms, patterns=patterns, ticks=ticks, seed=seed, every=every, setup=standalone.setup_of(config)
     )
-    with _kept(out), _ticking(f"{organisms:,} x {patterns}", quiet=as_json) as tell:
+    with _kept(out), bar(f"{organisms:,} x {patterns}", quiet=as_json) as tell:
         standalone.run(out, asked, workers=workers, tell=tell)
     _finish(out, as_json=as_json)
 
@@ -92,9 +92,9 @@ def resume(
     It goes on from the newest segment whose files are as they were written. A damaged one is named and put aside.
     """
     from coevo_pipelines.swarm.runs import standalone
-    from coevo_pipelines.terminal import say
+    from coevo_pipelines.terminal import bar, say
 
-    with _kept(folder), _ticking(str(folder), quiet=as_json) as tell:
+    with _kept(folder), bar(str(folder), quiet=as_json) as tell:
         standalone.resume(
             folder, more=ticks, workers=workers, tell=tell, note=lambda line: say(line, style="yellow", error=True)
         )
@@ -136,7 +136,7 @@ def compare(
     from coevo_pipelines.swarm.runs.compare import Bench, variants
     from coevo_pipelines.swarm.runs.compare import compare as compared
     from coevo_pipelines.swarm.runs.standalone import MOST_TICKS, setup_of
-    from coevo_pipelines.terminal import json_out
+    from coevo_pipelines.terminal import bar, json_out
 
     if ticks > MOST_TICKS or (at and max(at) > ticks):
         raise UsageError(f"--at {max(at)} is after the last tick {ticks}" if at else f"--ticks {ticks:,} are too many")
@@ -144,7 +144,7 @@ def compare(
         raise UsageError(f"--out {out}: the name ends in .csv or .parquet")
     bench = Bench(organisms, patterns, ticks, tuple(at) if at else (500,), setup_of(config))
     asked = variants(_listed(protocol), _listed(evidence))
-    with _ticking("runs", quiet=as_json) as tell:
+    with bar("runs", quiet=as_json) as tell:
         found = compared(bench, asked, range(seed, seed + seeds), workers=workers, tell=tell)
     if out:
         import polars as pl
@@ -302,27 +302,6 @@ def _kept(folder: Path) -> Iterator[None]:
             raise
         say(f"error: {error.strerror}: {again} when there is room", style="red", error=True)
         raise typer.Exit(1) from None
-
-
-@contextmanager
-def _ticking(title: str, *, quiet: bool) -> Iterator[Tell]:
-    """A bar with rate and remaining time, where there is a terminal to show it on; yields `tell(done, of)`."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from coevo_pipelines.terminal import err
-
-    console = err()
-    columns = (
-        TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as display:
-        task = display.add_task(title, total=None, rate="")
-
-        def tell(done: int, of: int) -> None:
-            speed = display.tasks[0].speed
-            display.update(task, completed=done, total=of, rate=f"{speed:,.1f}/s" if speed else "")
-
-        yield tell
 
 
 def _finish(folder: Path, *, as_json: bool) -> None:

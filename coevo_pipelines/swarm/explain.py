@@ -146,7 +146,11 @@ def _marker(snapshot: Snapshot, marker_id: str, day: date | None) -> tuple[date,
     ids = snapshot.scan("swarm.decision_markers", upto=last).select("marker_id").unique().sort("marker_id").collect()
     known = ids["marker_id"].to_list()
     close = difflib.get_close_matches(marker_id, known[-500:], n=3)
-    hint = f"did you mean {', '.join(close)}?" if close else f"there are {len(known)}"
+    hint = (
+        f"did you mean {', '.join(close)}?"
+        if close
+        else f'there are {len(known)}: `coevo query "FROM swarm.decision_markers"`'
+    )
     raise UnknownMarker(f"no marker {marker_id!r} by {last}; {hint}")
 
 

@@ -60,8 +60,10 @@ def test_what_is_asked_wrongly(sample: Settings, tmp_path: Path, arguments: tupl
 
 def test_a_release_is_taken_out_whole(sample: Settings, tmp_path: Path) -> None:
     lake = ("--lake", str(sample.lake_root))
-    done = coevo("corpora", "export", "sample", "--out", "corpus", *lake, cwd=tmp_path)
+    done = coevo("corpora", "export", "sample", "--out", "corpus", "--json", *lake, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["out"], told["date"], len(told["digest"])) == ("corpus", "2019-03-27", 64)
     folder = tmp_path / "corpus"
     assert {"README.md", "release.json", "croissant.json", "contract.json"} <= {path.name for path in folder.iterdir()}
     again = coevo("corpora", "export", "sample", "--out", "corpus", *lake, cwd=tmp_path)

@@ -49,7 +49,8 @@ def test_diff_and_unpack(place: Path, tmp_path: Path) -> None:
     inside = coevo("genome", "diff", "2019-03-25.txt", "2019-03-26.txt", "--text", cwd=place).stdout
     assert inside.splitlines()[1:-1] == ["--- a/a.md", "+++ b/a.md", "@@ -1 +1 @@", "-one", "+two"]
     out = str(tmp_path / "back")
-    assert coevo("genome", "unpack", "2019-03-25.txt", "--out", out, cwd=place).returncode == 0
+    done = coevo("genome", "unpack", "2019-03-25.txt", "--out", out, "--json", cwd=place)
+    assert json.loads(done.stdout) == {"out": out, "files": 2}
     assert (tmp_path / "back" / "alpha" / "a.md").read_bytes() == b"one\n"
     again = coevo("genome", "unpack", "2019-03-25.txt", "--out", out, cwd=place)
     assert again.returncode == 2

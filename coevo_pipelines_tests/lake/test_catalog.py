@@ -93,11 +93,11 @@ def test_a_commit_during_the_build_gives_a_catalog_of_one_moment(
     metrics = lake.scan("traces.metrics", on=day).drop("date").collect()
     builds, original = [], catalog._build_file
 
-    def disturbed(snapshot: Snapshot, path: Path, world: str) -> None:
+    def disturbed(snapshot: Snapshot, path: Path, world: str, tell: catalog.Tell) -> None:
         builds.append(path)
         if len(builds) <= 2:
             other.write("traces.metrics", day, metrics.head(len(builds)))
-        original(snapshot, path, world)
+        original(snapshot, path, world, tell)
 
     monkeypatch.setattr(catalog, "_build_file", disturbed)
     with catalog.open_catalog(catalog.build(lake)) as connection:

@@ -45,6 +45,10 @@ IGNORED = -100
 NEEDED = ("torch", "transformers", "peft")
 
 
+class UnknownRun(ValueError):
+    """No run, or more than one, is meant; the message names the way out."""
+
+
 class ChrysalisError(ValueError):
     """Training that cannot begin or go on, or a damaged archive; the message names the place and the way out."""
 
@@ -647,11 +651,11 @@ def wrong_runs(root: Path) -> Iterator[str]:
 
 
 def find(root: Path, given: str) -> Record:
-    """The run whose id begins with `given`. ChrysalisError when there is none, or more than one."""
+    """The run whose id begins with `given`. UnknownRun when there is none, or more than one."""
     found = [each for each in runs(root) if given and each.run_id.startswith(given)]
     if len(found) != 1:
         why = f"{len(found)} runs begin so" if found else "there is no such run"
-        raise ChrysalisError(f"run {given!r}: {why}: `coevo chrysalis list` names them")
+        raise UnknownRun(f"run {given!r}: {why}: `coevo chrysalis list` names them")
     return found[0]
 
 

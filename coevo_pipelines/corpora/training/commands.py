@@ -362,29 +362,20 @@ def _losses(record: Record) -> str:
 @contextmanager
 def _meter(quiet: bool) -> Iterator[Tell]:
     """A bar over the steps with the loss; where there is no terminal, a line now and then."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
     from coevo_pipelines.corpora.training.chrysalis import Begun, Step
-    from coevo_pipelines.terminal import err
+    from coevo_pipelines.terminal import bar, say
 
-    console = err()
-    columns = (
-        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as display:
-        task = display.add_task("training", total=None, loss="held-out loss before")
+    with bar("training", quiet=quiet) as advance:
 
         def tell(event: Begun | Step) -> None:
             if quiet:
                 return
             if isinstance(event, Begun):
-                console.print(Text(f"  held-out loss before: {event.loss_before:.4f}", style="dim"))
+                say(f"  held-out loss before: {event.loss_before:.4f}", style="dim", error=True)
                 return
             loss = "no token counted" if event.loss is None else f"loss {event.loss:.4f}"
-            display.update(task, completed=event.step, total=event.of, loss=loss)
+            advance(event.step, event.of, loss)
             if event.step % max(1, event.of // 10) == 0:
-                console.print(Text(f"  step {event.step:,} of {event.of:,}: {loss}", style="dim"))
+                say(f"  step {event.step:,} of {event.of:,}: {loss}", style="dim", error=True)
 
         yield tell

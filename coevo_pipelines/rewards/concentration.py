@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from operator import mul
-from xml.sax.saxutils import escape
 
 import numpy as np
+
+from coevo_pipelines.report import charts
 
 STEPS = 100
 """A Lorenz curve has a point at each hundredth of the recipients at most."""
@@ -83,44 +84,30 @@ def _lorenz(ordered: list[int], total: int) -> list[tuple[Fraction, Fraction]]:
     return [(Fraction(place, n), Fraction(reached[place], total)) for place in places]
 
 
-_STYLE = (
-    ".lorenz{font:12px system-ui,sans-serif;fill:#222}.lorenz .paper{fill:#fff}.lorenz .axis{fill:none;stroke:#777}"
-    ".lorenz .even{stroke:#777;stroke-dasharray:4 3}.lorenz .curve{fill:#2563eb33;stroke:#2563eb;stroke-width:2}"
-    "@media(prefers-color-scheme:dark){.lorenz{fill:#eee}.lorenz .paper{fill:#181818}"
-    ".lorenz .axis,.lorenz .even{stroke:#999}.lorenz .curve{fill:#60a5fa33;stroke:#60a5fa}}"
-)
-_LEFT, _TOP, _SIDE = 46, 30, 200
+def lorenz(found: Concentration, width: int) -> charts.Chart:
+    """The Lorenz curve as a chart, beside the dashed line of all getting the same."""
+    import altair as alt
+    import polars as pl
+
+    axis = alt.Axis(format=charts.SHARES, tickCount=4)
+    across = alt.X("people:Q", title="recipients, least paid first", axis=axis, scale=alt.Scale(domain=[0, 1]))
+    upward = alt.Y("sum:Q", title="share of the sum", axis=axis, scale=alt.Scale(domain=[0, 1]))
+    points = pl.DataFrame([[float(x), float(y)] for x, y in found.lorenz], schema=["people", "sum"], orient="row")
+    even = pl.DataFrame({"people": [0.0, 1.0], "sum": [0.0, 1.0]})
+    return alt.layer(
+        alt.Chart(points).mark_area(line=True, fillOpacity=0.2).encode(x=across, y=upward),
+        alt.Chart(even).mark_line(strokeDash=[4, 3], strokeWidth=1, color=charts.SOFT).encode(x=across, y=upward),
+    ).properties(width=width, height=200)
 
 
 def picture(amounts: Sequence[int], title: str) -> bytes:
-    """The Lorenz curve as an SVG file of less than 6 kB, with the numbers beside it, readable in light and dark.
+    """The Lorenz curve as an SVG file of less than 6 kB, with the numbers over it, readable in light and dark.
 
     The same amounts and title give the same bytes. Raises ValueError for a negative amount.
     """
     found = concentration(amounts)
-    points = " ".join(f"{_across(x)},{_down(y)}" for x, y in found.lorenz)
-    heading, lines = _escaped(title, 48), _numbers(found)
-    told = f"Lorenz curve: share of the sum by share of the recipients. {'; '.join(lines)}."
-    right, bottom = _LEFT + _SIDE, _TOP + _SIDE
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" class="lorenz" role="img" viewBox="0 0 420 276" width="420" '
-        f'height="276"><title>{_escaped(title, 200)}</title><desc>{told}</desc><style>{_STYLE}</style>',
-        '<rect class="paper" width="420" height="276"/>',
-        f'<text x="{_LEFT}" y="18" font-weight="600">{heading}</text>',
-        f'<rect class="axis" x="{_LEFT}" y="{_TOP}" width="{_SIDE}" height="{_SIDE}"/>',
-        f'<path class="even" d="M{_LEFT} {bottom}L{right} {_TOP}"/>',
-        f'<polygon class="curve" points="{points}"/>' if points else "",
-        *(
-            f'<text x="{_LEFT - 6}" y="{_down(each, 4)}" text-anchor="end">{label}</text>'
-            f'<text x="{_across(each)}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
-            for each, label in ((Fraction(0), "0"), (Fraction(1, 2), "50%"), (Fraction(1), "100%"))
-        ),
-        f'<text x="{_LEFT + _SIDE // 2}" y="{bottom + 36}" text-anchor="middle">recipients, least paid first</text>',
-        f'<text transform="translate(12 {_TOP + _SIDE // 2})rotate(-90)" text-anchor="middle">share of the sum</text>',
-        *(f'<text x="{right + 16}" y="{_TOP + 20 + 20 * row}">{line}</text>' for row, line in enumerate(lines)),
-        "</svg>\n",
-    ]
-    return "".join(parts).encode()
+    chart = lorenz(found, charts.NARROW) if found.lorenz else None
+    return charts.standalone(chart, title, f"{', '.join(_numbers(found))}.", charts.NARROW)
 
 
 def _numbers(found: Concentration) -> list[str]:
@@ -135,20 +122,6 @@ def _numbers(found: Concentration) -> list[str]:
 
 
 def _decimals(value: Fraction, places: int) -> str:
-    """Rounded half up, in integers: no number of the picture depends on a machine's floats."""
+    """Rounded half up, in integers: no number in words depends on a machine's floats."""
     whole, part = divmod(int(value * 10**places + Fraction(1, 2)), 10**places)
     return f"{whole}.{part:0{places}d}"
-
-
-def _across(share: Fraction) -> str:
-    return _decimals(_LEFT + share * _SIDE, 1)
-
-
-def _down(share: Fraction, by: int = 0) -> str:
-    return _decimals(_TOP + by + (1 - share) * _SIDE, 1)
-
-
-def _escaped(text: str, length: int) -> str:
-    """For XML, which has no control characters, cut to `length`."""
-    bare = "".join(each if each.isprintable() else " " for each in text)
-    return escape(bare if len(bare) <= length else bare[: length - 1] + "…")

@@ -10,8 +10,10 @@ import dagster as dg
 
 from coevo_pipelines.lake.assets import KEY as CATALOG
 from coevo_pipelines.lake.store import Lake, Snapshot
+from coevo_pipelines.orchestration.checks import count, verdict
 from coevo_pipelines.orchestration.days import Result, asset_key, materialize_days, schema_check_spec, spec
 from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.pictures import counted
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
 from coevo_pipelines.swarm.config import STATE
@@ -42,6 +44,8 @@ INPUTS = (
     "rewards.allocations",
 )
 REVIEWS = dg.AssetKey(["reviews", "decisions"])
+LARGEST_PICTURE = 16_384
+"""Bytes: a larger one would weigh on every list of events."""
 DATA_VERSION_TAG = "dagster/data_version"
 
 
@@ -84,7 +88,8 @@ def review_sensor(settings: Settings) -> dg.SensorDefinition:
         target=dg.AssetSelection.groups("swarm") | dg.AssetSelection.assets(CATALOG),
         minimum_interval_seconds=60,
         description="Makes the swarm's last day again when a person has decided: decisions of that day are taken anew, "
-        "those of earlier days are corrected on its first tick.",
+        "those of earlier days are corrected on its first tick. Off until it is turned on.",
+        tags={"coevo/world": settings.source},
     )
     def reviews_decided(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         version = _version(_decided(settings.lake_root))
@@ -116,6 +121,7 @@ def _version(decided: bytes) -> str:
 
 def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
     """The day's rows of the stage's tables."""
+    from coevo_pipelines.report.charts import NARROW
     from coevo_pipelines.swarm import day as days
     from coevo_pipelines.swarm import frames, pictures
     from coevo_pipelines.swarm.decisions import reviews
@@ -150,7 +156,7 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
     }
     note = f"decisions {version[:16]}" if lines else ""
     numbers = _numbers(found, world.unknown, panel.damaged)
-    drawn = pictures.draw_all(found, settings.source)
+    drawn = pictures.draw_all(found, settings.source, NARROW, ("gradient", "markers"))
     return {
         name: Result(found[name], numbers.get(name, {}) | (_shown(drawn) if name == METRICS else {}), note=note)
         for name in TABLES
@@ -171,27 +177,25 @@ def _numbers(found: Mapping[str, Any], unknown: tuple[str, ...], damaged: list[i
         MARKERS: {
             "open": markers.filter(pl.col("status") == "pending").height,
             "decided": decided.height,
-            "decided by": dict(
-                decided.drop_nulls("decided_by").group_by("decided_by").len().sort("decided_by").iter_rows()
-            ),
+            **{f"decided by {who}": number for who, number in counted(decided["decided_by"].drop_nulls()).items()},
             "fraction observed": markers["fraction_observed"].mean() or 0.0,
         },
         LEDGER: {"minted LF": last["minted_milli"] / 1000, "burnt LF": last["burnt_milli"] / 1000},
         "swarm.organisms": {"blessed, but no organism": list(unknown)} if unknown else {},
         "swarm.review_queue": {"open": found["swarm.review_queue"].filter(pl.col("status") == "open").height},
-        "swarm.decisions": dict(found["swarm.decisions"].group_by("status").len().sort("status").iter_rows()),
+        "swarm.decisions": counted(found["swarm.decisions"]["status"]),
         "swarm.escalations": {"answers that cannot be read, by line": damaged} if damaged else {},
     }
 
 
 def _shown(drawn: Mapping[str, bytes]) -> dict[str, Any]:
-    """The day's small pictures, inline; all of them, over all days, are in report/swarm.html."""
-    import base64
+    """The day's small pictures, inline; all of them, over all days, are in the report."""
+    from coevo_pipelines.report import charts
 
     return {
-        name: dg.MetadataValue.md(f"![{name}](data:image/svg+xml;base64,{base64.b64encode(picture).decode()})")
+        name: dg.MetadataValue.md(charts.markdown(picture, name))
         for name, picture in drawn.items()
-        if len(picture) < 16_384
+        if len(picture) < LARGEST_PICTURE
     }
 
 
@@ -200,25 +204,27 @@ def _zero_spec() -> dg.AssetCheckSpec:
         name="sums_to_zero",
         asset=asset_key(LEDGER),
         blocking=True,
-        description="Recomputed from the day's entries: what was minted and burnt is what the accounts gained.",
+        description="Lifeforce is neither made nor lost unseen: recomputed from the day's entries, what was minted "
+        "and burnt is what all accounts gained. Red: the simulation's book is wrong, and nothing goes on from it.",
     )
 
 
 def _zero(results: Mapping[date, Mapping[str, Result]], lake: Lake) -> dg.AssetCheckResult:
     from coevo_pipelines.swarm.checks import unbalanced
 
-    problems = {
-        day.isoformat(): lines
+    problems = [
+        f"{day}: {line}"
         for day, tables in results.items()
-        if (lines := unbalanced({name: result.frame for name, result in tables.items()}, _before(lake, day)))
-    }
-    first = next(iter(problems.items()), None)
-    return dg.AssetCheckResult(
-        asset_key=asset_key(LEDGER),
-        check_name="sums_to_zero",
-        passed=not problems,
-        description=f"{first[0]}: {first[1][0]}" if first else f"{len(results)} day(s) sum to zero",
-        metadata={"problems": problems},
+        for line in unbalanced({name: result.frame for name, result in tables.items()}, _before(lake, day))
+    ]
+    entries = sum(tables[LEDGER].frame.height for tables in results.values())
+    return verdict(
+        asset_key(LEDGER),
+        "sums_to_zero",
+        problems,
+        well=f"{count(entries, 'entry', 'entries')} of {count(len(results), 'day')} sum to zero over all accounts.",
+        way_out="No setting can cause this: it is a fault of the program. Keep the lake and report it.",
+        numbers={"days": len(results), "entries": entries},
     )
 
 
@@ -234,7 +240,8 @@ def _labelled_spec() -> dg.AssetCheckSpec:
         name="nobody_pretends",
         asset=asset_key(MARKERS),
         blocking=True,
-        description="Every row says that it is simulated; who is called human has a record.",
+        description="Every row says that it is simulated, and a decision is called human only where a person's "
+        "record of it is in the file of decisions. Red: the simulation pretends to be something else.",
     )
 
 
@@ -246,10 +253,12 @@ def _labelled(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResu
         for day, tables in results.items()
         for line in pretending({name: result.frame for name, result in tables.items()})
     ]
-    return dg.AssetCheckResult(
-        asset_key=asset_key(MARKERS),
-        check_name="nobody_pretends",
-        passed=not problems,
-        description=problems[0] if problems else f"{len(results)} day(s) are labelled",
-        metadata={"problems": problems[:20]},
+    rows = sum(result.frame.height for tables in results.values() for result in tables.values())
+    return verdict(
+        asset_key(MARKERS),
+        "nobody_pretends",
+        problems,
+        well=f"All {count(rows, 'row')} of {count(len(results), 'day')} are labelled as simulated.",
+        way_out="`coevo review list` shows what people decided; make the day again, and if it stays red report it.",
+        numbers={"days": len(results), "rows": rows},
     )

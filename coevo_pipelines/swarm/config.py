@@ -64,9 +64,9 @@ class Config(BaseModel):
     adult: Tier = Tier(income=300, teach_rank=1, consider=0.5, explore=0.05)
     elder: Tier = Tier(income=300, teach_rank=3, consider=0.2, explore=0.02)
     love_child: Tier = Tier(income=450, teach_rank=2, consider=0.8, explore=0.10)
-    adult_age: int = Field(default=100, ge=0)
-    elder_age: int = Field(default=500, ge=0)
-    elder_verifications: int = Field(default=100, ge=0)
+    adult_age: int = Field(default=100, ge=0, description="from which a young one is adult")
+    elder_age: int = Field(default=500, ge=0, description="an elder is at least so old")
+    elder_verifications: int = Field(default=100, ge=0, description="and has at least so many")
     elder_percentile: float = Field(default=90.0, ge=0, le=100, description="of all organisms' verifications")
 
     # life
@@ -80,15 +80,19 @@ class Config(BaseModel):
     most_trials: int = Field(default=60, ge=2, le=127, description="own trials of a cell are halved when so many")
     rise: Chance = Field(default=0.9, description="g from which a cell becomes +1")
     fall: Chance = Field(default=0.1, description="g down to which a cell becomes -1")
-    reflex_verifications: int = Field(default=100, ge=0)
-    reflex_rate: Chance = 0.8
+    reflex_verifications: int = Field(default=100, ge=0, description="of a cell, from which it can be a reflex")
+    reflex_rate: Chance = Field(default=0.8, description="least part of its trials that succeeded, for a reflex")
 
     # decision markers
-    protocol: Protocol = "mark_continue"
-    evidence: Literal["hist_live", "live", "verifications"] = "hist_live"
+    protocol: Protocol = Field(
+        default="mark_continue", description="mark_continue: both sides work on; freeze: both wait at 0"
+    )
+    evidence: Literal["hist_live", "live", "verifications"] = Field(
+        default="hist_live", description="what q is made of: history and outcomes since; those alone; own verifications"
+    )
     cap: int = Field(default=4, ge=0, description="most open markers of one pattern")
-    min_wait: int = Field(default=15, ge=0)
-    max_wait: int = Field(default=200, ge=0)
+    min_wait: int = Field(default=15, ge=0, description="a younger marker is not decided")
+    max_wait: int = Field(default=200, ge=0, description="an older one is, beyond the attention budget")
     hybrid_within: Chance = Field(default=0.05, description="|q - 1/2| below this: both keep their versions")
     success_reward: Milli = Field(default=1000, description="for a success while marked")
     resolution_reward: Milli = Field(default=5000, description="for the version that won")
@@ -107,25 +111,26 @@ class Config(BaseModel):
 
     # distribution
     distribution: dict[Importance, Distribution] = Field(
-        default={"critical": "broadcast", "standard": "lovechild", "experimental": "organic"}
+        default={"critical": "broadcast", "standard": "lovechild", "experimental": "organic"},
+        description="how a winner spreads: to all, to the love children, by clasps alone",
     )
-    broadcast_cost: Milli = 20_000
+    broadcast_cost: Milli = Field(default=20_000, description="charged to Nyx")
     seed_cost: Milli = Field(default=500, description="for each love child")
 
     # Nyx
-    nyx_start: Milli = 500_000
-    nyx_most: Milli = 1_000_000
+    nyx_start: Milli = Field(default=500_000, description="what she begins with")
+    nyx_most: Milli = Field(default=1_000_000, description="most that she can hold")
     nyx_upkeep: Milli = Field(default=3_000, description="a tick, awake")
     nyx_income: Milli = Field(default=50, description="a tick for each organism; twice that in slumber")
     attention_budget: int = Field(default=6, ge=0, description="decisions a tick")
     decide_from: Milli = Field(default=30_000, description="least lifeforce for a decision")
     ema_span: int = Field(default=10, ge=1, description="span of the moving averages: alpha = 2 / (span + 1)")
-    sleep_lambda: float = Field(default=0.7, ge=0)
+    sleep_lambda: float = Field(default=0.7, ge=0, description="income over requested expense, below which she sleeps")
     sleep_share: Chance = Field(default=0.2, description="of nyx_most")
     sleep_floor: Chance = Field(default=0.05, description="of nyx_most: below, sleep whatever lambda is")
-    wake_lambda: float = Field(default=1.2, ge=0)
+    wake_lambda: float = Field(default=1.2, ge=0, description="the same, above which she wakes")
     wake_share: Chance = Field(default=0.5, description="of nyx_most")
-    most_slumber: int = Field(default=100, ge=1)
+    most_slumber: int = Field(default=100, ge=1, description="ticks, then she wakes whatever she has")
 
     # predictions
     rewards: Literal["seed", "proper"] = Field(default="proper", description="how predictions are paid")

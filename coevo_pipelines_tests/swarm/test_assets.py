@@ -131,7 +131,7 @@ class TestSample:
         assert sorted(marked["marker_id"]) == sorted([*still["marker_id"]] * 2)
 
     def test_the_page_and_the_catalog_tell_of_it(self, sample: Settings) -> None:
-        page = (sample.lake_root / "report/swarm.html").read_text()
+        page = (sample.lake_root / f"report/snapshot/date={DAYS[2]}/swarm.html").read_text()
         assert "Simulated" in page and "sample" in page
         told = coevo(
             "query", "--lake", str(sample.lake_root), "SELECT count(*) AS n FROM swarm.cells", "--format", "csv"

@@ -40,7 +40,8 @@ def test_run_says_what_it_came_to(folder: Path) -> None:
                  f"Done: {folder}", f"coevo swarm resume {folder} --ticks 100"):  # fmt: skip
         assert line in said
     assert sorted(path.name for path in (folder / "pictures").iterdir()) == [
-        "calibration.svg", "gradient.svg", "lifeforce.svg", "markers.svg", "teaching.svg"]  # fmt: skip
+        "accounts.svg", "calibration.svg", "gradient.svg", "lifeforce.svg", "markers.svg", "teaching.svg",
+        "tiers.svg"]  # fmt: skip
 
 
 def test_resume_and_json(folder: Path) -> None:
@@ -84,7 +85,7 @@ def test_explain_of_a_run(folder: Path) -> None:
 def test_picture_of_a_run(folder: Path, tmp_path: Path) -> None:
     found = asked("picture", "--run", str(folder), "--out", str(tmp_path / "svg"))
     assert found.output.splitlines() == [str(tmp_path / "svg" / f"{name}.svg") for name in (
-        "gradient", "markers", "calibration", "teaching", "lifeforce")]  # fmt: skip
+        "gradient", "markers", "calibration", "lifeforce", "accounts", "teaching", "tiers")]  # fmt: skip
     assert (tmp_path / "svg" / "gradient.svg").read_bytes() == (folder / "pictures" / "gradient.svg").read_bytes()
 
 

@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz dev lint clean setup train
+.PHONY: help run test fuzz dev docs lint clean setup train
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -33,8 +33,11 @@ test: setup  ## all tests
 fuzz: setup  ## every parser against atheris, a minute each (Linux)
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --no-sync --with atheris python -m coevo_pipelines_tests.fuzz.guided
 
-dev: setup  ## the Dagster UI on http://127.0.0.1:3000
-	DAGSTER_HOME=$$($(BIN)/python -m coevo_pipelines.orchestration.run) $(BIN)/dagster dev -w workspace.yaml
+dev: setup  ## the Dagster UI, opened on its lineage graph; on port 3000, or a free one
+	@$(BIN)/python -m coevo_pipelines.orchestration.dev
+
+docs: setup run  ## write what is generated of docs/ again: settings, tables, commands, the walk
+	@$(BIN)/python -m coevo_pipelines.reference
 
 lint: setup  ## formatting, lint, types, lock file
 	@$(BIN)/ruff format --check .

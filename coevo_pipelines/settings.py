@@ -18,7 +18,16 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -37,6 +46,8 @@ World = Literal["sample", "live"]
 
 SAMPLE_START = date(2019, 3, 25)
 SAMPLE_HISTORY = date(1980, 1, 1)
+SAMPLE_END = date(2019, 3, 31)
+"""Its facts end on the 27th; the month's last day closes a monthly round."""
 REGISTER = "register.toml"
 """Where the register is looked for when no setting says so; there it may be missing: nobody has claimed anything."""
 
@@ -85,10 +96,10 @@ class Source(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_url: str
+    base_url: str = Field(description="where it is asked; for the register a path or an address")
     min_interval_s: float = Field(ge=0, description="least time between two requests, over all processes")
-    page_size: int = Field(ge=1, le=2000)
-    enabled: bool = True
+    page_size: int = Field(ge=1, le=2000, description="entries asked for at once")
+    enabled: bool = Field(default=True, description="false: nothing is asked, and its tables are not made")
     token: SecretStr | None = Field(default=None, description="API key or token; never stored with the data")
     daily_budget: int | None = Field(
         default=None,
@@ -103,8 +114,8 @@ class Http(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    connect_timeout_s: float = 10.0
-    read_timeout_s: float = 60.0
+    connect_timeout_s: float = Field(default=10.0, description="longest wait for a connection")
+    read_timeout_s: float = Field(default=60.0, description="longest silence within an answer")
     answer_timeout_s: float = Field(default=300.0, gt=0, description="longest for one answer, to its last byte")
     retries: int = Field(default=4, ge=0, description="repeats after 429, 5xx or a broken connection")
     backoff_s: float = Field(default=1.0, ge=0, description="first pause; doubles each time")
@@ -155,7 +166,9 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal["IMMEDIATE", "RECENT", "BALANCED", "SPECIAL"]
+    name: Literal["IMMEDIATE", "RECENT", "BALANCED", "SPECIAL"] = Field(
+        description="merit of the last days; older days count less; what lacks to one's share so far; one recipient"
+    )
     share: Decimal = Field(default=Decimal(1), gt=0, description="beside the other policies of the round")
     days: int = Field(default=1, ge=1, description="IMMEDIATE: days whose merit counts, the last included")
     discount: Decimal = Field(default=Decimal("0.5"), ge=0, le=1, description="RECENT: what a day's merit loses a day")
@@ -186,7 +199,11 @@ class Round(BaseModel):
     decimals: int = Field(default=2, ge=0, le=18, description="digits of the currency behind the point")
     token: str | None = Field(default=None, description="ERC-20 address, for exports; none: the chain's own coin")
     period: Literal["day", "week", "month"] = Field(default="month", description="a week ends on Sunday")
-    policies: tuple[Policy, ...] = Field(default=(Policy(name="IMMEDIATE"),), min_length=1)
+    policies: tuple[Policy, ...] = Field(
+        default=(Policy(name="IMMEDIATE"),),
+        min_length=1,
+        description="by what merit; several divide it by their shares",
+    )
     floor: Share = Field(default=Decimal("0.1"), description="part of the pool divided equally among verified people")
     integration: Share = Field(default=Decimal("0.25"), description="part of merit by influence x potential (lambda)")
     keep: Share = Field(default=Decimal("0.5"), description="what a work keeps before what it stands on gets its part")
@@ -349,6 +366,15 @@ def _sources() -> dict[str, Source]:
     }
 
 
+def _owner(given: str) -> str:
+    if not re.fullmatch(r"team:\S+|[^@\s]+@[^@\s]+\.[^@\s.]+", given):
+        raise ValueError(f"{given!r} is no owner: write team:<name> or an e-mail address")
+    return given
+
+
+Owner = Annotated[str, AfterValidator(_owner)]
+
+
 class Settings(BaseSettings):
     """Everything a user can set. `coevo settings` prints the values in force."""
 
@@ -367,15 +393,15 @@ class Settings(BaseSettings):
     grace_hours: int = Field(
         default=48, ge=0, description="an answer seen this long after a day's end still counts as observed"
     )
-    topics: tuple[Topic, ...] = (SWARM_INTELLIGENCE,)
-    sources: dict[str, Source] = Field(default_factory=_sources)
-    http: Http = Http()
+    topics: tuple[Topic, ...] = Field(default=(SWARM_INTELLIGENCE,), description="what is followed")
+    sources: dict[str, Source] = Field(default_factory=_sources, description="how each service is asked")
+    http: Http = Field(default=Http(), description="patience and politeness, the same for every source")
     texts: Literal["all", "licensed", "free"] | None = Field(
         default=None,
         description="abstracts, READMEs and cards that traces.texts keeps: all; licensed: where a licence is given; "
         "free: where it asks for attribution at most. Default: all in the sample, licensed when live",
     )
-    influence: Influence = Influence()
+    influence: Influence = Field(default=Influence(), description="how influence is counted")
     rounds: tuple[Round, ...] | None = Field(
         default=None, description="pools to divide among people; default: play money in the sample, none when live"
     )
@@ -390,6 +416,9 @@ class Settings(BaseSettings):
     )
     dagster_home: Path | None = Field(
         default=None, description="run history; default $DAGSTER_HOME, else .dagster inside the lake"
+    )
+    owners: tuple[Owner, ...] = Field(
+        default=("team:coevo",), min_length=1, description="whom the Dagster UI names beside every asset"
     )
 
     @classmethod
@@ -470,6 +499,11 @@ class Settings(BaseSettings):
     def opening(self) -> date:
         """First partition of the lake."""
         return self.start_date or (SAMPLE_START if self.source == "sample" else date(2026, 1, 1))
+
+    @property
+    def closing(self) -> date | None:
+        """Last partition of the lake; None: the day that is over last."""
+        return max(SAMPLE_END, self.opening) if self.source == "sample" else None
 
     @property
     def history(self) -> date:

@@ -10,8 +10,10 @@ import dagster as dg
 from coevo_pipelines.corpora.blueprints import Blueprint, load_all
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Snapshot
+from coevo_pipelines.orchestration.checks import count, verdict
 from coevo_pipelines.orchestration.days import Result, asset_key, log, materialize_days, schema_check_spec, spec
 from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.pictures import bars, counted
 from coevo_pipelines.orchestration.resources import open_lake, trusted_keys
 from coevo_pipelines.settings import Settings
 
@@ -104,7 +106,8 @@ def asked(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Res
 
     found = rows(snapshot.root, trusted_keys(settings, snapshot.root), settings.corpora.model_files)
     frame = pl.DataFrame(found, schema=schemas.table(CONTRACTS).polars_schema(), orient="row")
-    return {CONTRACTS: Result(frame, {"in force": frame.filter("is_in_force")["model_id"].to_list()})}
+    models = ", ".join(frame.filter("is_in_force")["model_id"])
+    return {CONTRACTS: Result(frame, {"in_force": int(frame["is_in_force"].sum()), "models": models or "none"})}
 
 
 def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
@@ -136,7 +139,7 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
             tell=lambda line: log.info("corpora %s: %s", day, line),
         ),
     )
-    return {name: Result(frame, _numbers(name, frame, blueprints)) for name, frame in found.items()}
+    return {name: Result(frame, _numbers(name, frame, blueprints, day)) for name, frame in found.items()}
 
 
 def trained(day: date, snapshot: Snapshot) -> Mapping[str, Result]:
@@ -151,17 +154,27 @@ def trained(day: date, snapshot: Snapshot) -> Mapping[str, Result]:
     return {CHRYSALIDES: Result(frame, {"runs": frame.height})}
 
 
-def _numbers(name: str, frame: Any, blueprints: tuple[Blueprint, ...]) -> dict[str, Any]:
+def _numbers(name: str, frame: Any, blueprints: tuple[Blueprint, ...], day: date) -> dict[str, Any]:
     """What a person would look for."""
     if name == RELEASES:
-        columns = ("status", "why", "documents", "train_tokens", "budget", "shortfall", "digest")
-        return {row["blueprint"]: {column: row[column] for column in columns} for row in frame.iter_rows(named=True)}
+        return {
+            f"{row['blueprint']}: {what}": value
+            for row in frame.iter_rows(named=True)
+            for what, value in _of_a_release(row).items()
+        }
     if name == DOCUMENTS:
-        counted = frame.group_by("rule").len().sort("rule", nulls_last=True)
-        return {"left out": {rule or "in": number for rule, number in counted.iter_rows()}}
+        out = counted(frame["rule"].drop_nulls())
+        told = f"{day}: {sum(out.values()):,} of {count(frame.height, 'document')}, over all blueprints"
+        return {"in": frame["rule"].null_count(), **out, **bars("Left out, by the first rule that holds", told, out)}
     if name in {blueprint.table for blueprint in blueprints}:
         return {"tokens": int(frame["input_ids"].list.len().sum())}
     return {}
+
+
+def _of_a_release(row: Mapping[str, Any]) -> dict[str, Any]:
+    state = row["status"] if row["why"] is None else f"{row['status']}: {row['why']}"
+    numbers = {column: row[column] for column in ("documents", "train_tokens", "shortfall")}
+    return {"state": state, **numbers, **({"digest": row["digest"]} if row["digest"] else {})}
 
 
 def _adds_up_spec() -> dg.AssetCheckSpec:
@@ -169,7 +182,8 @@ def _adds_up_spec() -> dg.AssetCheckSpec:
         name="adds_up",
         asset=asset_key(LOSSES),
         blocking=True,
-        description="What each rule leaves is what the next begins with, and at the end what the corpus has.",
+        description="What each rule leaves is what the next one begins with, and at the end what the corpus has: no "
+        "document and no token is lost without a reason. Red: no corpus of these days is released.",
     )
 
 
@@ -177,16 +191,19 @@ def _adds_up(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResul
     from coevo_pipelines.corpora.deciding import unbalanced
 
     wrong = [
-        f"{day} {line}"
+        f"{day}: {line}: what the rules leave is not what the next begins with"
         for day, tables in results.items()
         for line in unbalanced(tables[LOSSES].frame, tables[DOCUMENTS].frame)
     ]
-    return dg.AssetCheckResult(
-        asset_key=asset_key(LOSSES),
-        check_name="adds_up",
-        passed=not wrong,
-        description=wrong[0] if wrong else f"{len(results)} day(s) add up",
-        metadata={"wrong": wrong[:20]},
+    documents = sum(tables[DOCUMENTS].frame.height for tables in results.values())
+    return verdict(
+        asset_key(LOSSES),
+        "adds_up",
+        wrong,
+        well=f"{count(documents, 'document')} of {count(len(results), 'day')} are in, or out for a reason.",
+        way_out="No setting can cause this: it is a fault of the program. Release nothing, keep the lake and report "
+        "it.",
+        numbers={"days": len(results), "documents": documents},
     )
 
 
@@ -195,7 +212,8 @@ def _consent_spec() -> dg.AssetCheckSpec:
         name="consent",
         asset=asset_key(RELEASES),
         blocking=True,
-        description="There is no sequence and no release without a contract in force.",
+        description="There is no sequence and no release without a signed contract in force: each corpus is for a "
+        "model that was asked and accepted. Red: a corpus was made for one that was not.",
     )
 
 
@@ -204,10 +222,13 @@ def _consent(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResul
     for day, tables in results.items():
         for row in tables[RELEASES].frame.iter_rows(named=True):
             if row["contract_hash"] is None and (row["status"] == "released" or row["sequences"]):
-                wrong.append(f"{day} {row['blueprint']}")
-    return dg.AssetCheckResult(
-        asset_key=asset_key(RELEASES),
-        check_name="consent",
-        passed=not wrong,
-        description=f"released without a contract: {', '.join(wrong)}" if wrong else "each release has its contract",
+                wrong.append(f"{day}: {row['blueprint']} has sequences without a contract in force")
+    released = sum(int((tables[RELEASES].frame["status"] == "released").sum()) for tables in results.values())
+    return verdict(
+        asset_key(RELEASES),
+        "consent",
+        wrong,
+        well=f"{count(released, 'release')} of {count(len(results), 'day')}, each with its contract.",
+        way_out="Do not use the corpus. `coevo contract show` says who was asked; make the day again.",
+        numbers={"days": len(results), "released": released},
     )

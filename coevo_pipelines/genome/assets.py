@@ -9,6 +9,7 @@ import dagster as dg
 
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Snapshot
+from coevo_pipelines.orchestration.checks import count, verdict
 from coevo_pipelines.orchestration.days import (
     Result,
     asset_key,
@@ -17,6 +18,7 @@ from coevo_pipelines.orchestration.days import (
     spec,
 )
 from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.pictures import bars, counted
 from coevo_pipelines.orchestration.resources import open_lake, remotes
 from coevo_pipelines.settings import Settings
 
@@ -114,7 +116,7 @@ def gather(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Re
     frame = pl.DataFrame(rows, schema=schemas.table(ECOSYSTEM).polars_schema(), orient="row")
     result = Result(
         frame,
-        {"failed": failed, "kept": sum(len(row["kept"]) for row in rows)},
+        {**counted(row["status"] for row in rows), "refs_kept": sum(len(row["kept"]) for row in rows)},
         complete=not failed,
         observed_until=max((row["fetched_at"] for row in rows), default=None),
         note=f"not fetched: {', '.join(failed[:5])}" if failed else "",
@@ -147,9 +149,18 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
             tokenizer=asked.tokenizer,
         )
     )
-    rows = found[MANIFEST].select("root", "pack", "text_bytes").to_dicts()
-    numbers = rows[0] if rows else {}
-    return {name: Result(frame, numbers if name == MANIFEST else {}) for name, frame in found.items()}
+    return {name: Result(frame, _numbers(name, frame, day)) for name, frame in found.items()}
+
+
+def _numbers(name: str, frame: Any, day: date) -> dict[str, Any]:
+    """What a person would look for."""
+    if name == MANIFEST:
+        columns = ("root", "repositories", "left_out", "files", "packed", "text_bytes", "tokens", "pack_bytes", "pack")
+        return {column: frame[column][0] for column in columns} if frame.height else {}
+    if name == FILES:
+        languages = counted(frame["language"].drop_nulls())
+        return bars("Files by language", f"{day}: {count(frame.height, 'file')}, packed or listed", languages)
+    return counted(frame["status"])
 
 
 def compare(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, Result]:
@@ -161,27 +172,35 @@ def compare(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
     frame = changes(snapshot.scan(FILES, on=day - DAY), snapshot.scan(FILES, on=day)) if known else None
     if frame is None:
         return {CHANGES: Result(schemas.table(CHANGES).empty(), {"the day before": "not made"})}
-    return {CHANGES: Result(frame, dict(frame["change"].value_counts().iter_rows()))}
+    return {CHANGES: Result(frame, counted(frame["change"]))}
 
 
 def _complete_spec() -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name="fetched",
         asset=asset_key(ECOSYSTEM),
-        description="Each remote answered, if only that it is gone. What is missing is asked for by the next run.",
+        description="Each repository of the ecosystem could be fetched, or is known to be gone. Red: some could not; "
+        "what was mirrored before is used, and the next run of the day asks again.",
     )
 
 
 def _complete(results: Mapping[date, Mapping[str, Result]]) -> list[dg.AssetCheckResult]:
-    missing = {day.isoformat(): tables[ECOSYSTEM].note for day, tables in results.items() if tables[ECOSYSTEM].note}
+    problems = [
+        f"{day}: {row['repo']}: {row['error']}"
+        for day, tables in results.items()
+        for row in tables[ECOSYSTEM].frame.iter_rows(named=True)
+        if row["status"] == "failed"
+    ]
+    listed = sum(tables[ECOSYSTEM].frame.height for tables in results.values())
     return [
-        dg.AssetCheckResult(
-            asset_key=asset_key(ECOSYSTEM),
-            check_name="fetched",
-            passed=not missing,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="; ".join(missing.values()) or "every remote answered",
-            metadata={"missing": missing},
+        verdict(
+            asset_key(ECOSYSTEM),
+            "fetched",
+            problems,
+            well=f"{count(listed, 'remote')} of {count(len(results), 'day')} answered.",
+            way_out="Check the address and the network, then materialize the day again.",
+            blocks=False,
+            numbers={"remotes": listed},
         )
     ]
 
@@ -191,7 +210,8 @@ def _root_spec() -> dg.AssetCheckSpec:
         name="root",
         asset=asset_key(MANIFEST),
         blocking=True,
-        description="The Merkle root, computed again from the columns of genome.files, is the manifest's.",
+        description="The Merkle root, computed again from every row of genome.files, is the one in the manifest. "
+        "Red: files and manifest do not belong together, and no corpus is cut from them.",
     )
 
 
@@ -202,12 +222,15 @@ def _root(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResult:
     for day, tables in results.items():
         files = tables[FILES].frame
         if tables[MANIFEST].frame["root"].to_list() != ([root_of(files)] if files.height else []):
-            wrong.append(day.isoformat())
-    return dg.AssetCheckResult(
-        asset_key=asset_key(MANIFEST),
-        check_name="root",
-        passed=not wrong,
-        description=f"not the root of {', '.join(wrong)}" if wrong else f"{len(results)} day(s) lead to their roots",
+            wrong.append(f"{day}: the files lead to another root than the manifest's")
+    rows = sum(tables[FILES].frame.height for tables in results.values())
+    return verdict(
+        asset_key(MANIFEST),
+        "root",
+        wrong,
+        well=f"{count(rows, 'file')} of {count(len(results), 'day')} lead to the roots of their manifests.",
+        way_out="`coevo genome verify` names the file; make the day again.",
+        numbers={"days": len(results), "files": rows},
     )
 
 
@@ -215,24 +238,27 @@ def _audited_spec() -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name="audited",
         asset=asset_key(REPOSITORIES),
-        description="Every repository that had a commit by the day could be had, passed the audit and is packed.",
+        description="Every repository that had a commit by the day could be had, passed the four-level audit and is "
+        "in the genome. Red: the genome is whole without those that are left out; each says why.",
     )
 
 
 def _audited(results: Mapping[date, Mapping[str, Result]]) -> dg.AssetCheckResult:
     import polars as pl
 
-    failed = {
-        f"{day} {row['repo']}": row["why"]
-        for day, tables in results.items()
-        for row in tables[REPOSITORIES].frame.filter(pl.col("status") == "left_out").iter_rows(named=True)
-    }
-    first = next(iter(failed.items()), None)
-    return dg.AssetCheckResult(
-        asset_key=asset_key(REPOSITORIES),
-        check_name="audited",
-        passed=not failed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{first[0]} is left out: {first[1]}" if first else "all passed",
-        metadata={"left out": dict(list(failed.items())[:20])},
+    frames = [(day, tables[REPOSITORIES].frame) for day, tables in results.items()]
+    failed = [
+        f"{day}: {row['repo']} is left out: {row['why']}"
+        for day, frame in frames
+        for row in frame.filter(pl.col("status") == "left_out").iter_rows(named=True)
+    ]
+    packed = sum(int((frame["status"] == "packed").sum()) for _, frame in frames)
+    return verdict(
+        asset_key(REPOSITORIES),
+        "audited",
+        failed,
+        well=f"{count(packed, 'repository', 'repositories')} of {count(len(results), 'day')} passed and are packed.",
+        way_out="FROM genome.audits names the objects that differ. A damaged mirror is made anew by the next run.",
+        blocks=False,
+        numbers={"packed": packed},
     )

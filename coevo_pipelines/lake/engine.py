@@ -273,7 +273,7 @@ def _session(server: Address) -> Any:
     except (OSError, grpc.FutureTimeoutError) as error:
         raise EngineError(
             f"{server} does not answer ({str(error) or f'silent for {CONNECT_TIMEOUT_S:g} s'}): start a server there "
-            "(docs/cluster.md), or set engine = duckdb"
+            "(docs/how-to/cluster.md), or set engine = duckdb"
         ) from error
     return SparkSession.builder.remote(f"sc://{server.place}").create()
 

@@ -838,7 +838,7 @@ _TABLES = (
             Column("length", "int64", "bytes there, escaped", nullable=True, minimum=0),
             Column("text_sha256", "string", "of the text", nullable=True),
             Column("leaf", "string", "RFC 6962 leaf hash over the other columns up to here but place"),
-            Column("tokens", "int64", "by the setting's tokenizer, else pieces of text (docs/genome.md)",
+            Column("tokens", "int64", "by the setting's tokenizer, else pieces of text (docs/explanation/genome.md)",
                    nullable=True, minimum=0),
             Column("text", "string", "the content as text; null unless packed", nullable=True),
         ),

@@ -18,6 +18,8 @@ from filelock import FileLock
 
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Lake, Snapshot, StaleInputs, Written
+from coevo_pipelines.orchestration.checks import count, verdict
+from coevo_pipelines.orchestration.describing import columns
 from coevo_pipelines.orchestration.partitions import days
 
 if TYPE_CHECKING:
@@ -52,15 +54,6 @@ def asset_key(table: str) -> dg.AssetKey:
 def spec(table: str, deps: Sequence[str | dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
     """The asset of one table: described, grouped and typed from the schema registry."""
     schema = schemas.table(table)
-    columns = [
-        dg.TableColumn(
-            name=column.name,
-            type=schemas.DUCKDB_TYPES[column.type],
-            description=column.description,
-            constraints=dg.TableColumnConstraints(nullable=column.nullable),
-        )
-        for column in schema.columns
-    ]
     return dg.AssetSpec(
         asset_key(table),
         deps=[asset_key(dep) if isinstance(dep, str) else dep for dep in deps],
@@ -68,7 +61,7 @@ def spec(table: str, deps: Sequence[str | dg.AssetKey], kinds: set[str]) -> dg.A
         description=schema.description,
         kinds=kinds,
         metadata={
-            "dagster/column_schema": dg.TableSchema(columns=columns),
+            **columns(schema, [dep for dep in deps if isinstance(dep, str)]),
             "dagster/table_name": schema.name,
             "key": ", ".join(schema.key),
         },
@@ -81,7 +74,8 @@ def schema_check_spec(table: str) -> dg.AssetCheckSpec:
         name=SCHEMA_CHECK,
         asset=asset_key(table),
         blocking=True,
-        description="The committed file has the registry's columns, types, keys, enums and ranges.",
+        description="Each file that was written is read back and held against the schema: columns and types, one row a "
+        "key, no empty value where none may be, only allowed values. Red: nothing downstream is made from it.",
     )
 
 
@@ -103,7 +97,7 @@ def materialize_days(
             results[day], written = compute_and_commit(lake, tables, day, compute)
             pending.discard(day)
             rows = ", ".join(f"{schemas.table(t).short_name} {results[day][t].frame.height:,}" for t in tables)
-            log.info("%s %s: %s", schemas.table(tables[0]).stage, day, rows)
+            log.info("%s %s: %s", schemas.table(tables[0]).stage, day, rows, extra={"parts": [(tables[0], day)]})
             for table in tables:
                 metadata = partition_metadata(lake, written[table], results[day][table].metadata)
                 if day in asked:
@@ -192,17 +186,37 @@ def schema_check(lake: Lake, table: str, checked: Sequence[date]) -> dg.AssetChe
     import polars as pl
 
     schema = schemas.table(table)
-    problems = []
+    problems, rows = [], 0
     for day in checked:
         frame = pl.read_parquet(lake.path(table, day), hive_partitioning=False)
         if dict(frame.schema) != schema.polars_schema():
-            problems.append(f"{day}: columns are {dict(frame.schema)}")
+            problems.append(f"{day}: {_other_columns(schema.polars_schema(), dict(frame.schema))}")
             continue
+        rows += frame.height
         problems.extend(f"{day}: {problem}" for problem in schemas.violations(schema, frame))
-    return dg.AssetCheckResult(
-        asset_key=asset_key(table),
-        check_name=SCHEMA_CHECK,
-        passed=not problems,
-        description=problems[0] if problems else f"{len(checked)} partition(s) fit the registry",
-        metadata={"partitions": len(checked), "problems": problems[:20]},
+    return verdict(
+        asset_key(table),
+        SCHEMA_CHECK,
+        problems,
+        well=f"{count(rows, 'row')} in {count(len(checked), 'day')} are as the schema says.",
+        way_out="The file is not what was committed: `coevo verify` names every damaged one; make the day again.",
+        numbers={"days": len(checked), "rows": rows},
+    )
+
+
+def _other_columns(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """How the columns of a file differ from the schema, in words."""
+    missing = [name for name in wanted if name not in found]
+    strange = [name for name in found if name not in wanted]
+    other = [
+        f"{name} is {found[name]}, not {wanted[name]}"
+        for name in wanted
+        if found.get(name, wanted[name]) != wanted[name]
+    ]
+    return "; ".join(
+        [
+            *([f"without column {', '.join(missing)}"] if missing else []),
+            *([f"with unknown column {', '.join(strange)}"] if strange else []),
+            *other,
+        ]
     )

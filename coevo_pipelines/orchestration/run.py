@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -15,13 +15,13 @@ from filelock import FileLock
 
 from coevo_pipelines.orchestration.jobs import DAILY_SNAPSHOT
 from coevo_pipelines.orchestration.resources import open_lake
-from coevo_pipelines.settings import Settings, load_settings
+from coevo_pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _INTERRUPTS = {"KeyboardInterrupt", "DagsterExecutionInterruptedError"}
-_INSTANCE_CONFIG = "telemetry:\n  enabled: false\n"
+_INSTANCE_CONFIG = "telemetry:\n  enabled: false\nnux:\n  enabled: false  # no dialog that asks for an e-mail address\n"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's run history; made, with telemetry off, when it is not there yet."""
+    """The folder of Dagster's run history; made, with telemetry and advertising off, when it is not there yet."""
     home = settings.dagster_home_path
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
@@ -67,8 +67,9 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
-def run_days(settings: Settings, first: date, last: date) -> Outcome:
-    """Materialize the days from `first` to `last` as one run of the daily job.
+def run_days(settings: Settings, first: date, last: date, expect: Callable[[int], None] = lambda _: None) -> Outcome:
+    """Materialize the days from `first` to `last` as one run of the daily job. `expect(parts)` is told how many parts
+    (a step and a day) log lines will name, if nothing else is out of date.
 
     Ctrl-C raises KeyboardInterrupt after Dagster has marked the run; what was committed stays.
     """
@@ -78,6 +79,7 @@ def run_days(settings: Settings, first: date, last: date) -> Outcome:
     _quiet_dagster()
     open_lake(settings).repair()
     job = build_definitions(settings).resolve_job_def(DAILY_SNAPSHOT)
+    expect(len(job.all_node_defs) * ((last - first).days + 1))
     with instance(settings) as opened:
         result = job.execute_in_process(
             instance=opened,
@@ -125,7 +127,3 @@ def _root_message(error: object) -> str:
 
 def _quiet_dagster() -> None:
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-
-
-if __name__ == "__main__":  # for `make dev`: where the UI keeps and finds the runs of this lake
-    print(dagster_home(load_settings()))

@@ -9,6 +9,7 @@ import dagster as dg
 
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Snapshot
+from coevo_pipelines.orchestration.checks import count, verdict
 from coevo_pipelines.orchestration.days import (
     Result,
     asset_key,
@@ -17,6 +18,7 @@ from coevo_pipelines.orchestration.days import (
     spec,
 )
 from coevo_pipelines.orchestration.partitions import daily
+from coevo_pipelines.orchestration.pictures import counted
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.settings import Settings
 
@@ -88,19 +90,15 @@ def _numbers(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     if ROUNDS not in found:
         return {}
     if name == ROUNDS:
-        columns = (
-            "budget",
-            "receipts",
-            "escrow",
-            "reserve",
-            "recipients",
-            "gini",
-            "top_10_share",
-            "is_paid",
-            "why_not",
-        )
-        rows = found[ROUNDS].iter_rows(named=True)
-        return {row["round"]: {column: _plain(row[column]) for column in columns} for row in rows}
+        return {
+            f"{row['round']}: {what}": value
+            for row in found[ROUNDS].iter_rows(named=True)
+            for what, value in _of_a_round(row).items()
+        }
+    if name == "rewards.eligibility":
+        return {"verified": int(found[name]["is_verified"].sum()), **counted(found[name]["held"].drop_nulls())}
+    if name == "rewards.alerts":
+        return counted(found[name]["kind"])
     if name == "rewards.allocations":
         return {f"concentration of {each}": _picture(found[name], each) for each in found[ROUNDS]["round"]}
     return {}
@@ -108,19 +106,20 @@ def _numbers(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _picture(allocations: Any, name: str) -> dg.MetadataValue[Any]:
     """The Lorenz curve of a round, small enough to stand in the metadata."""
-    import base64
-
+    from coevo_pipelines.report import charts
     from coevo_pipelines.rewards.concentration import picture
 
     own = allocations.filter((allocations["round"] == name) & (allocations["amount"] > 0))
-    drawn = base64.b64encode(picture([int(amount) for amount in own["amount"]], f"round {name}")).decode()
-    return dg.MetadataValue.md(f"![Lorenz curve](data:image/svg+xml;base64,{drawn})")
+    drawn = picture([int(amount) for amount in own["amount"]], f"Round {name}")
+    return dg.MetadataValue.md(charts.markdown(drawn, "Lorenz curve"))
 
 
-def _plain(value: Any) -> Any:
-    from decimal import Decimal
-
-    return str(value) if isinstance(value, Decimal) else value  # JSON numbers end at 2^53
+def _of_a_round(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Amounts in units of the currency, as floats: to be looked at and plotted, the table has them exactly."""
+    amounts = {what: float(row[what]) / 10 ** row["decimals"] for what in ("budget", "receipts", "escrow", "reserve")}
+    shares = {what: row[what] for what in ("gini", "top_10_share") if row[what] is not None}
+    state = "paid" if row["is_paid"] else f"not paid: {row['why_not']}"
+    return {"state": state, "currency": row["currency"], **amounts, "recipients": row["recipients"], **shares}
 
 
 def _adds_up_spec() -> dg.AssetCheckSpec:
@@ -128,7 +127,8 @@ def _adds_up_spec() -> dg.AssetCheckSpec:
         name="adds_up",
         asset=asset_key(ROUNDS),
         blocking=True,
-        description="Receipts, escrow and reserve are the budget; nobody is above the cap or paid without a right to.",
+        description="Receipts + escrow + reserve = budget, to the last cent, in every round; nobody is above the "
+        "cap, nobody is paid who may not be. Red: nothing of these days reaches the reward ledger.",
     )
 
 
@@ -143,13 +143,14 @@ def _problems(results: Mapping[date, Mapping[str, Result]]) -> dict[str, str]:
 
 
 def _adds_up(results: Mapping[date, Mapping[str, Result]], problems: Mapping[str, str]) -> dg.AssetCheckResult:
-    first = next(iter(problems.items()), None)
-    return dg.AssetCheckResult(
-        asset_key=asset_key(ROUNDS),
-        check_name="adds_up",
-        passed=not problems,
-        description=f"{first[0]}: {first[1]}" if first else f"{len(results)} day(s) add up",
-        metadata={"problems": dict(problems)},
+    rounds = sum(tables[ROUNDS].frame.height for tables in results.values())
+    return verdict(
+        asset_key(ROUNDS),
+        "adds_up",
+        [f"{day}: {problem}" for day, problem in problems.items()],
+        well=f"{count(rounds, 'round')} of {count(len(results), 'day')} add up to the last cent.",
+        way_out="No setting can cause this: it is a fault of the program. Pay nothing, keep the lake and report it.",
+        numbers={"days": len(results), "rounds": rounds},
     )
 
 
@@ -157,16 +158,18 @@ def _ledger_spec() -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name="in_ledger",
         asset=asset_key(ROUNDS),
-        description="What was paid is in the reward ledger as it is in the tables; the rest needs a correction.",
+        description="What the reward ledger has paid is what the tables say now. Red: a day was made again after it "
+        "was paid and came out otherwise. The ledger is never rewritten: the difference needs a correction by a "
+        "person.",
     )
 
 
 def _ledger(differences: list[str]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=asset_key(ROUNDS),
-        check_name="in_ledger",
-        passed=not differences,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=differences[0] if differences else "the ledger agrees with the tables",
-        metadata={"differences": differences[:20]},
+    return verdict(
+        asset_key(ROUNDS),
+        "in_ledger",
+        differences,
+        well="The ledger and the tables say the same.",
+        way_out="`coevo rewards replay` shows what was paid; what was paid wrongly is corrected by hand, not by a run.",
+        blocks=False,
     )

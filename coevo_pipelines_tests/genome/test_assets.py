@@ -72,7 +72,7 @@ class TestSample:
         assert left_out in ({}, {"coevo_pipelines": "no commit before 2019-03-26 (UTC)"})  # not a checkout, or one
 
     def test_there_is_a_page(self, sample: Settings) -> None:
-        page = (sample.lake_root / "report/genome.html").read_text()
+        page = (sample.lake_root / f"report/snapshot/date={DAYS[-1]}/genome.html").read_text()
         (manifest,) = rows(Lake(sample.lake_root), MANIFEST, DAYS[-1])
         assert manifest["root"] in page
         assert "swarm/trails.py" in page

@@ -222,10 +222,11 @@ def _texts(known: Known) -> pl.DataFrame:
 
 def _work_ids(known: Known) -> dict[str, str]:
     """The work of each repository, by its name in the genome."""
-    return {repo: _work_id(repo, address(url)) for repo, url in known.ecosystem.select("repo", "url").iter_rows()}
+    return {repo: work_of(repo, address(url)) for repo, url in known.ecosystem.select("repo", "url").iter_rows()}
 
 
-def _work_id(repo: str, place: str) -> str:
+def work_of(repo: str, place: str) -> str:
+    """The work that a repository of the genome is, by its name there and its address (`genome.ecosystem.address`)."""
     host, *parts = place.split("/")
     if host == "github.com" and len(parts) == 2:
         return f"github:{'/'.join(parts)}"

@@ -59,9 +59,9 @@ def compare(before: Day, after: Day, score: str = "influence") -> Changes:
     """
     if before.day >= after.day:
         raise ValueError(f"{before.day} is not before {after.day}")
-    today = after.aliases.filter(pl.col("id") != pl.col("canonical"))
+    today = _renames(after.aliases)
     renamed = dict(today.join(before.scores, left_on="id", right_on="node_id").select("id", "canonical").iter_rows())
-    chambers, ended = _chambers(_mapped_seats(before.lattice, today), _seats(after.lattice))
+    stirred = stir(before.lattice, after.lattice, after.aliases)
     earlier = _links(_mapped(before.edges, today))
     later = _links(after.edges)
     scores = _mapped_scores(before.scores, today, score)
@@ -72,9 +72,40 @@ def compare(before: Day, after: Day, score: str = "influence") -> Changes:
         renamed=renamed,
         new_links=later.join(earlier, on=_LINK, how="anti").sort(_LINK),
         lost_links=earlier.join(later, on=_LINK, how="anti").sort(_LINK),
-        chambers=chambers,
-        ended=ended,
+        chambers=stirred.chambers,
+        ended=stirred.ended,
     )
+
+
+@dataclass(frozen=True)
+class Stirred:
+    """What became of the chambers between two days, and which works changed places."""
+
+    chambers: pl.DataFrame
+    """`Changes.chambers`."""
+    ended: Mapping[str, str | None]
+    """`Changes.ended`."""
+    works: pl.DataFrame
+    """node_id, before, after, is_new of each work of the later day that is new or in another chamber than before, in
+    order of node_id; `before` and `after` are chambers, null for none."""
+
+
+def stir(before: pl.DataFrame, after: pl.DataFrame, aliases: pl.DataFrame) -> Stirred:
+    """What happened to the chambers between the `influence.lattice` of two days; aliases: (id, canonical) of the
+    later one."""
+    today = _renames(aliases)
+    chambers, ended = _chambers(_mapped_seats(before, today), _seats(after))
+    seats = _rename(before.select("chamber_id", "node_id", was="node_id"), today, "node_id")
+    own = seats.sort("node_id", pl.col("was") != pl.col("node_id"), "was").unique("node_id", keep="first")
+    then = own.select("node_id", before="chamber_id", is_new=pl.lit(False))
+    works = after.select("node_id", after="chamber_id").join(then, on="node_id", how="left")
+    works = works.select("node_id", "before", "after", pl.col("is_new").fill_null(True))
+    moved = works.filter(pl.col("is_new") | pl.col("before").ne_missing(pl.col("after"))).sort("node_id")
+    return Stirred(chambers, ended, moved)
+
+
+def _renames(aliases: pl.DataFrame) -> pl.DataFrame:
+    return aliases.filter(pl.col("id") != pl.col("canonical"))
 
 
 _LINK = ["source", "target", "relation"]

@@ -1,7 +1,7 @@
 """Addresses inside a report, and where a number comes from.
 
 `work.html?id=arxiv:1306.2257` is the work as of the report's day for ever: a day's folder is made of that day's
-partitions. `../index.html?page=work&id=…` is the same on the newest day.
+partitions. `../../index.html?page=work&id=…` is the same on the newest day (entrance.py).
 """
 
 from __future__ import annotations

@@ -6,9 +6,11 @@ A question is SQL for the catalog; `getvariable('day')` in it is the day of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+from coevo_pipelines.lake.ledger import Index
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +28,13 @@ class About:
     """sample, live or synthetic."""
     days: tuple[date, ...]
     """Days up to this one that the lake holds, oldest first."""
+    commits: Index = field(default_factory=Index)
+    """Ledger entries of those days, as the catalog holds them."""
+
+
+def no_data(_frames: Frames, _about: About) -> Iterable[tuple[str, Any]]:
+    """Of a page that has all in its HTML."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,9 @@ class Page:
     scripts: tuple[str, ...] = ()
     """Files of web/ that it needs beside report.js."""
     in_navigation: bool = True
+    data: Callable[[Frames, About], Iterable[tuple[str, Any]]] = no_data
+    """Name and value (JSON) of what its scripts load: `graph/nodes` is data/graph/nodes.js, `coevo.load("graph/nodes")`
+    in the page."""
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,28 @@
-"""What the tests of pages share: strangers' words, a strict reader of HTML, and a real browser that looks at them.
+"""What the tests of pages share: strangers' words, a strict reader of HTML, and a real browser that looks at pages.
 
-All that the browser asks for it asks a proxy on 127.0.0.1, which hands out the pages and passes nothing on.
+Pages are opened from disk, as a person does. What a page asks for is written down; what is not a file is refused.
 """
 
 from __future__ import annotations
 
-import hashlib
-import html
-import json
-import re
+import os
 import shutil
-import subprocess
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from filelock import FileLock
 
-VOID = {"meta", "link", "br"}
+from coevo_pipelines.report.build import WEB
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+VOID = {"meta", "link", "br", "input"}
 HOSTILE = (
     "</title></desc></svg></style><script>document.title='owned'</script>"
     "<img src=http://evil.example/img onerror=alert(1)><iframe src=https://evil.example/frame></iframe>"
@@ -30,60 +30,7 @@ HOSTILE = (
     "\u202egnp.exe\u2066\u200b\0\x1b[31m\n\u2028<!-- <![CDATA[ {{x}}"
 )
 STACKED = "Z" + "\u0334\u0351" * 60
-
-View = tuple[str, int, bool]
-"""Name of the page, width in px, dark."""
-
-_PROBE = """
-const luminance = c => [0, 1, 2].map(i => c[i] / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-  .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-const contrast = (a, b) => { const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-  return (high + .05) / (low + .05) };
-const colours = text => [...text.matchAll(/rgba?\\(([^)]*)\\)/g)].map(m => m[1].split(',').map(Number))
-  .filter(c => c[3] !== 0);
-const behind = e => { for (; e; e = e.parentElement) { const s = e.ownerDocument.defaultView.getComputedStyle(e);
-  const found = [...colours(s.backgroundImage), ...colours(s.backgroundColor)]; if (found.length) return found }
-  return [[255, 255, 255]] };
-// of a picture: words over words, and the worst contrast of words with what is behind them
-function lettering(svg, view) {
-  const fill = e => colours(view.getComputedStyle(e).fill)[0], paper = fill(svg.querySelector('.paper'));
-  const texts = [...svg.querySelectorAll('text')], over = [], edge = svg.getBoundingClientRect();
-  const boxes = texts.map(e => { const b = e.getBoundingClientRect(), room = e.closest('svg[overflow=hidden]');
-    return {e, left: b.left, right: room ? Math.min(b.right, b.left + room.width.baseVal.value) : b.right,
-      top: b.top, bottom: b.bottom} });
-  for (const [i, a] of boxes.entries()) for (const b of boxes.slice(i + 1))
-    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) -
-      Math.max(a.top, b.top) > 3) over.push(a.e.textContent + ' | ' + b.e.textContent);
-  const out = boxes.filter(b => b.right > edge.right + .5 || b.left < edge.left - .5 || b.bottom > edge.bottom);
-  const worst = Math.min(...texts.map(e => { const shade = e.parentElement.querySelector(':scope > rect[fill-opacity]');
-    const part = shade ? parseFloat(shade.getAttribute('fill-opacity')) : 0;
-    return contrast(fill(e), paper.map((c, i) => part ? part * fill(shade)[i] + (1 - part) * c : c)) }));
-  return {title: svg.querySelector('title').textContent, over, out: out.map(b => b.e.textContent), worst,
-    smallest: Math.min(...texts.map(e => parseFloat(view.getComputedStyle(e).fontSize))), wide: edge.width};
-}
-function look(frame) {
-  const doc = frame.contentDocument, view = frame.contentWindow, found = {worst: 99, smallest: 99, beyond: []};
-  doc.querySelectorAll('details').forEach(d => d.open = true);
-  for (const e of doc.body.querySelectorAll('*')) {
-    const box = e.getBoundingClientRect(), style = view.getComputedStyle(e);
-    if (e.matches('svg svg') || e.closest('svg[overflow=hidden]')) continue;  // a box there counts what is clipped
-    if (box.width && (box.right > view.innerWidth + .5 || box.left < -.5)) found.beyond.push(e.tagName);
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest('svg')) continue;
-    found.smallest = Math.min(found.smallest, parseFloat(style.fontSize));
-    for (const b of behind(e)) found.worst = Math.min(found.worst, contrast(colours(style.color)[0], b));
-  }
-  const pictures = [...doc.querySelectorAll('svg.swarm')].map(svg => lettering(svg, view));
-  const bars = [...doc.querySelectorAll('path.grown')].map(p => p.getBoundingClientRect());
-  return {...found, wide: doc.documentElement.scrollWidth, room: view.innerWidth, title: doc.title,
-    text: doc.body.innerText, dark: view.matchMedia('(prefers-color-scheme: dark)').matches,
-    pictures, bars: bars.map(b => [Math.round(b.width), Math.round(b.height)]),
-    tags: [...doc.querySelectorAll('*')].map(e => e.tagName.toLowerCase()).sort().join(' ')};
-}
-onload = () => {
-  const found = [...document.querySelectorAll('iframe')].map(look);
-  document.body.textContent = JSON.stringify(found);
-};
-"""
+WIDE, PHONE = 1440, 390
 
 
 class Reader(HTMLParser):
@@ -120,78 +67,202 @@ class Reader(HTMLParser):
 
 
 @dataclass(frozen=True)
-class Looks:
-    """What the browser saw of each view, and every address it asked for."""
+class Look:
+    """What the browser saw of a page; each list is of what is wrong, and empty when all is well."""
 
-    seen: dict[View, dict[str, Any]]
+    said: list[str]
+    """Errors and warnings of the console, and of scripts."""
     asked: list[str]
+    """Addresses asked for that are no file."""
+    wider: int
+    """px by which the page is wider than the window."""
+    beyond: list[str]
+    """Elements that reach out of the window, and lettering that reaches out of its picture."""
+    over: list[str]
+    """Words that lie on other words."""
+    cut: list[str]
+    """Elements that hide some of what is in them."""
+    empty: list[str]
+    """Pictures without a mark, lists and tables without a row, sections without a word."""
+    small: list[str]
+    """Words below 11 px."""
+    axe: list[str]
+    """As `violations`."""
+    text: str
+    title: str
+    tags: str
+    dark: bool
+
+    @property
+    def wrong(self) -> dict[str, Any]:
+        """All that is wrong, by name."""
+        names = ("said", "asked", "wider", "beyond", "over", "cut", "empty", "small", "axe")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
-def looked(
-    tmp_path_factory: pytest.TempPathFactory, worker_id: str, pages: Mapping[str, bytes], views: Sequence[View]
-) -> Looks:
-    """One look at all the pages for all processes of a test run; skips where there is no browser."""
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("no chromium here: apt-get install --no-install-recommends chromium")
-    base = tmp_path_factory.getbasetemp()
-    digest = hashlib.sha256(b"\0".join(pages.values())).hexdigest()[:16]
-    kept = (base if worker_id == "master" else base.parent) / f"looked-{digest}.json"
-    with FileLock(kept.with_suffix(".lock")):
-        if not kept.exists():
-            kept.write_text(json.dumps(_look(browser, tmp_path_factory.mktemp("chromium"), pages, views)))
-    found, asked = json.loads(kept.read_text())
-    return Looks(dict(zip(views, found, strict=True)), asked)
-
-
-def _look(
-    browser: str, profile: Path, pages: Mapping[str, bytes], views: Sequence[View]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Each view in a frame of its own: a window is never as narrow as a telephone, and a frame sees the colour scheme
-    of the element that holds it."""
-    frames = "".join(
-        f'<iframe src="/{name}" style="border:0;height:900px;width:{width}px;'
-        f'color-scheme:{"dark" if dark else "light"}"></iframe>'
-        for name, width, dark in views
-    )
-    served = {
-        "http://page.test/": f"<!doctype html><meta charset=utf-8><script>{_PROBE}</script>{frames}"
-        "<object data=/control></object>".encode(),
-        # what would be asked for if a name were an element
-        "http://page.test/control": b"<!doctype html><img src=http://evil.example/control>",
-        **{f"http://page.test/{name}": page for name, page in pages.items()},
+_PROBE = """
+() => {
+  const name = e => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + (e.getAttribute('class') ? '.' +
+    e.getAttribute('class') : '') + ' “' + (e.textContent || '').trim().slice(0, 50) + '”';
+  const clipped = e => { for (; e && e !== document.body; e = e.parentElement) { const s = getComputedStyle(e);
+    if (s.clipPath !== 'none' || ['auto', 'scroll'].includes(s.overflowX) || s.visibility === 'hidden') return true }
+    return false };
+  const wide = innerWidth, beyond = [], cut = [], small = [], empty = [];
+  for (const e of document.body.querySelectorAll('*')) {
+    if (e.closest('svg svg, canvas, .skip') || (e.ownerSVGElement && e.ownerSVGElement !== e)) continue;
+    const b = e.getBoundingClientRect(), s = getComputedStyle(e);
+    if (!b.width || !b.height || clipped(e)) continue;
+    if (b.right > wide + .5 || b.left < -.5) beyond.push(name(e));
+    const hides = ['hidden', 'clip'].includes(s.overflowX);
+    if (hides && !e.matches('input') && e.clientWidth && e.scrollWidth > e.clientWidth + 1) cut.push(name(e));
+    const speaks = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (speaks && parseFloat(s.fontSize) < 11) small.push(name(e));
+  }
+  for (const svg of document.querySelectorAll('svg[role=img]')) {
+    const edge = svg.getBoundingClientRect();
+    if (!edge.width) continue;
+    if (edge.width < 20 || edge.height < 8 || !svg.querySelector('path, rect, circle, line')) empty.push(name(svg));
+    for (const e of svg.querySelectorAll('text')) {
+      const b = e.getBoundingClientRect();
+      if (b.width && (b.right > edge.right + 2 || b.left < edge.left - 2 || b.bottom > edge.bottom + 2 ||
+        b.top < edge.top - 2) && !e.closest('svg[overflow=hidden]')) beyond.push('in a picture: ' + name(e));
     }
+  }
+  for (const e of document.querySelectorAll('main :is(section, figure, ul, ol, dl, tbody)'))
+    if (!e.textContent.trim() && e.offsetParent && !e.querySelector('svg, canvas, input, button')) empty.push(name(e));
+  // words over words: the boxes of all text, a little smaller than the letters
+  const boxes = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode, e = node.parentElement;
+    if (!node.data.trim() || e.closest('.skip, option, script, style') || clipped(e)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const room = e.closest('svg[overflow=hidden]')?.getBoundingClientRect();
+    for (const b of range.getClientRects())
+      if (b.width > 2 && b.height > 2) boxes.push({e, text: node.data.trim().slice(0, 40), left: b.left + 1,
+        right: Math.min(b.right, room?.right ?? 1e9) - 1, top: b.top + b.height / 5, bottom: b.bottom - b.height / 5});
+  }
+  boxes.sort((a, b) => a.top - b.top);
+  const over = [];
+  for (const [i, a] of boxes.entries())
+    for (let j = i + 1; j < boxes.length && boxes[j].top < a.bottom; j++) { const b = boxes[j];
+      if (a.e !== b.e && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+        Math.min(a.bottom, b.bottom) - b.top > 1) over.push(a.text + ' | ' + b.text) }
+  return {wider: Math.max(0, document.documentElement.scrollWidth - wide), beyond: beyond.slice(0, 8),
+    over: over.slice(0, 8), cut: cut.slice(0, 8), empty: empty.slice(0, 8), small: small.slice(0, 8),
+    text: document.body.innerText, title: document.title,
+    tags: [...document.querySelectorAll('*')].map(e => e.tagName.toLowerCase()).sort().join(' '),
+    dark: getComputedStyle(document.documentElement).colorScheme === 'dark'};
+}
+"""
+
+_SETTLE = """
+async () => {
+  if (typeof coevo === 'undefined') return;
+  for (let number = -1; number !== coevo.asking.size;) {
+    number = coevo.asking.size;
+    await Promise.all(coevo.asking.values());
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  }
+}
+"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, or Google's; skips where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no chromium here: apt-get install --no-install-recommends chromium")
+    # A picture of the graph needs WebGL, which a machine without a screen draws in software.
+    arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def window(browser: Browser, width: int = WIDE, dark: bool = False, **given: Any) -> BrowserContext:
+    """A fresh window of that width: nothing kept from others."""
+    return browser.new_context(
+        viewport={"width": width, "height": 844 if width < 700 else 900},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+        **given,
+    )
+
+
+@contextmanager
+def opened(context: BrowserContext, address: str) -> Iterator[tuple[Page, list[str], list[str]]]:
+    """The page, what its console said, and what it asked for that is no file (and did not get)."""
+    page = context.new_page()
+    said: list[str] = []
     asked: list[str] = []
 
-    class Proxy(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            body = served.get(self.path, b"")
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def refuse(route: Any) -> None:
+        asked.append(route.request.url)
+        route.abort()
 
-        def do_CONNECT(self) -> None:
-            asked.append(self.path)
-            self.send_error(403)
+    page.route(lambda url: not url.startswith(("file:", "data:", "blob:")), refuse)
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    try:
+        page.goto(address)
+        settled(page)
+        yield page, said, asked
+    finally:
+        page.close()
 
-        def log_message(self, *_: object) -> None:
-            pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        ended = subprocess.run(
-            [
-                browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--no-first-run", "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}",
-                f"--proxy-server=http://127.0.0.1:{server.server_port}", "--proxy-bypass-list=<-loopback>",
-                "--window-size=1500,1000", "--dump-dom", "http://page.test/",
-            ],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        server.shutdown()
-    found = re.search(r"<body>(\[.*\])</body>", ended.stdout, re.DOTALL)
-    assert found, (ended.returncode, ended.stdout[-2000:], ended.stderr[-2000:])
-    return json.loads(html.unescape(found[1])), asked
+def settled(page: Page) -> None:
+    """Wait until the data files that the page's scripts ask for are there, and what came of them is drawn."""
+    page.evaluate(_SETTLE)
+
+
+def look(context: BrowserContext, address: str, picture: str = "", axe: bool = False) -> Look:
+    """One look at the page; all that can be opened is open. `picture`: name of a screenshot that is kept where the
+    variable SCREENSHOTS names a folder; `axe`: it looks, too."""
+    with opened(context, address) as (page, said, asked):
+        keep(page, picture)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        found = page.evaluate(_PROBE)
+        # The driver of WebGL in software speaks of its own speed.
+        heard = [each for each in said if "GPU stall due to ReadPixels" not in each]
+        return Look(said=heard, asked=list(asked), axe=violations(page) if axe else [], **found)
+
+
+def keep(page: Page, picture: str) -> None:
+    folder = os.environ.get("SCREENSHOTS")
+    if folder and picture:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{picture}.png", full_page=True)
+
+
+def beside(folder: Path, pages: Mapping[str, bytes]) -> dict[str, str]:
+    """Write pages and what they load into a new folder; their addresses by name."""
+    shutil.copytree(WEB, folder)
+    (folder / "data").mkdir()
+    (folder / "data" / "about.js").write_text(
+        'coevo.put("about", {"day": "2026-11-20", "days": [], "shards": {}}, "")\n'
+    )
+    (folder.parent.parent / "days.js").write_text('coevo.put("days", [], "")\n')
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_bytes(page)
+    return {name: (folder / f"{name}.html").as_uri() for name in pages}
+
+
+@cache
+def _axe() -> Any:
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+    return Axe()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA and good practice: rule and first element."""
+    found = _axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    return [f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]} ({len(each['nodes'])})" for each in found]

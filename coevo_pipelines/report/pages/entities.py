@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from coevo_pipelines.report.entities import chambers, people, repositories, works
 from coevo_pipelines.report.page import Page, Records
 
-PAGES: tuple[Page, ...] = ()
-RECORDS: tuple[Records, ...] = ()
+PAGES: tuple[Page, ...] = (works.PAGE, people.PAGE, repositories.PAGE, chambers.PAGE)
+RECORDS: tuple[Records, ...] = (works.RECORDS, people.RECORDS, repositories.RECORDS, chambers.RECORDS)

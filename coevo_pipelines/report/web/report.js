@@ -3,32 +3,48 @@
 "use strict";
 const coevo = {
   given: new Map(),
-  waiting: new Map(),
+  asking: new Map(),
 
-  put(name, value) {
+  // `made` names the report that a data file belongs to: a page that is still open when its report is replaced would mix
+  // two.
+  put(name, value, made) {
     coevo.given.set(name, value);
-    coevo.waiting.get(name)?.(value);
+    if (!made) return;
+    coevo.made ??= made;
+    if (made !== coevo.made) coevo.stale();
   },
 
   // The value that data/<name>.js hands over; null when there is no such file.
   load(name) {
     if (coevo.given.has(name)) return Promise.resolve(coevo.given.get(name));
-    return new Promise((resolve) => {
-      coevo.waiting.set(name, resolve);
-      const script = document.createElement("script");
-      script.src = `data/${name}.js`;
-      script.onerror = () => resolve(null);
-      document.head.append(script);
-    });
+    if (!coevo.asking.has(name)) {
+      coevo.asking.set(name, new Promise((resolve) => {
+        const script = document.createElement("script");
+        script.src = `data/${name}.js`;
+        script.onload = () => resolve(coevo.given.get(name) ?? null);
+        script.onerror = () => resolve(null);
+        document.head.append(script);
+      }));
+    }
+    return coevo.asking.get(name);
+  },
+
+  stale() {
+    if (document.getElementById("stale")) return;
+    const again = coevo.make("button", { type: "button" }, "Load it again");
+    again.addEventListener("click", () => location.reload());
+    document.querySelector("main").prepend(
+      coevo.make("p", { class: "note warn", id: "stale", role: "status" }, "This report has been made again since the page was opened. ",
+        again));
   },
 
   // A record of a work, person, …; null when the report has none.
   async record(kind, id) {
     const about = await coevo.load("about");
-    const shards = about.shards[kind];
+    const shards = about?.shards[kind];
     if (!shards) return null;
     const held = await coevo.load(`${kind}/${coevo.crc32(id) % shards}`);
-    return held?.[id] ?? null;
+    return held && Object.hasOwn(held, id) ? held[id] : null;
   },
 
   crc32(text) {

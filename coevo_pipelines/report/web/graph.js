@@ -319,8 +319,9 @@
     const font = `600 13px ${paint.serif}`;
     above.font = font;
     const wide = above.measureText(chamber.name).width;
-    const left = align === "center" ? x - wide / 2 : x;
-    if (left > width || left + wide < 0 || y < 0 || y > height) return;
+    if (x < 0 || x > width || y < 0 || y > height || wide + 8 > width) return;
+    // A name that would reach over the edge is moved in: half a name says nothing.
+    const left = Math.min(Math.max(align === "center" ? x - wide / 2 : x, 4), width - wide - 4);
     const taken = [left - 4, y - 15, left + wide + 4, y + 5];
     if (labels.some((other) => meet(other, taken))) return;
     labels.push(taken);

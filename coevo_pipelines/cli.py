@@ -150,6 +150,10 @@ def run(
     not_a_file(settings.lake_root)
     first = day_of(day, settings)
     last = day_of(to, settings) if to else first
+    if settings.closing and last > settings.closing:
+        raise UsageError(
+            f"{last} is after the sample's last day {settings.closing}; --source live has days up to yesterday"
+        )
     try:
         days = days_between(first, last)
     except ValueError as error:

@@ -61,10 +61,6 @@ def day_of(text: str, settings: Settings) -> date:
         )
     if day >= datetime.now(UTC).date():
         raise UsageError(f"{day} is not over yet (UTC): a partition is a whole day")
-    if settings.closing and day > settings.closing:
-        raise UsageError(
-            f"{day} is after the sample's last day {settings.closing}; --source live has days up to yesterday"
-        )
     return day
 
 

@@ -102,7 +102,7 @@ def test_errors_of_several_lines_become_one(sample: Settings) -> None:
     ("arguments", "way_out"),
     [
         (("rewards", "explain", "qqqqq"), "FROM influence.people"),
-        (("influence", "explain", "qqqqq"), "such as arxiv:1306.2257"),
+        (("influence", "explain", "qqqqq"), "works go by their identifiers, such as "),
         (("swarm", "explain", "qqqqq"), "FROM swarm.decision_markers"),
         (("chrysalis", "show", "qqqqq"), "coevo chrysalis list"),
         (("review", "show", "qqqqq"), "coevo review list"),

@@ -142,10 +142,10 @@ def _place(name: str, ids: pl.Series, asked: str, where: str, also: Iterable[str
     found = (ids == name).arg_true()
     if len(found):
         return int(found[0])
-    near = nearest(asked, pl.concat([ids.drop_nulls(), pl.Series("id", list(also), pl.String)]))
-    hint = (
-        f"; did you mean {' or '.join(near)}?" if near else "; works go by their identifiers, such as arxiv:1306.2257"
-    )
+    known = ids.drop_nulls()
+    near = nearest(asked, pl.concat([known, pl.Series("id", list(also), pl.String)]))
+    example = f"; works go by their identifiers, such as {known[0]}" if len(known) else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else example
     raise UnknownWork(f"there is no work {asked!r} {where}{hint}")
 
 

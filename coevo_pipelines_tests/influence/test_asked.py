@@ -296,7 +296,7 @@ class TestCommands:
         assert ran.code == 2, ran
         assert ran.err.startswith("error: ")
         assert message in ran.err
-        assert len(ran.err.splitlines()) == 2
+        assert len(ran.err.splitlines()) == 1
         assert ran.out == ""
 
     @pytest.mark.parametrize("arguments", [("compare", DAY, NEXT), ("explain", "arxiv:1")], ids=str)

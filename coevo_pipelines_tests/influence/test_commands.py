@@ -279,7 +279,10 @@ def test_leading_zeros_count(typed: Typed, folder: Path) -> None:
     ("arguments", "words"),
     [
         (["librry", "--edges", "links.csv"], "there is no work 'librry' in links.csv; did you mean library?"),
-        (["xxxxxxxx", "--edges", "links.csv"], "there is no work 'xxxxxxxx' in links.csv\n"),
+        (
+            ["xxxxxxxx", "--edges", "links.csv"],
+            "there is no work 'xxxxxxxx' in links.csv; works go by their identifiers, such as ",
+        ),
         (["paper", "--edges", "none.csv"], "none.csv: there is no such file"),
         (["paper", "--edges", "links.csv", "--mode", "guarded"], "--date and --mode are about the lake"),
         (["paper", "--edges", "links.csv", "--date", "2019-03-25"], "--date and --mode are about the lake"),

@@ -502,8 +502,8 @@ class Settings(BaseSettings):
 
     @property
     def closing(self) -> date | None:
-        """Last partition of the lake; None: the day that is over last."""
-        return max(SAMPLE_END, self.opening) if self.source == "sample" else None
+        """Last partition of the lake; None: the day that is over last, also of a sample whose days are one's own."""
+        return SAMPLE_END if self.source == "sample" and self.start_date is None else None
 
     @property
     def history(self) -> date:

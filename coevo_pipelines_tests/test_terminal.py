@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_terminal_sees_how_far_how_fast_and_how_long(sample: Settings) -> None
 def test_a_run_counts_its_parts_up_to_all_of_them(tmp_path: Path) -> None:
     code, said = in_a_terminal("run", "--date", "2019-03-25", "--lake", str(tmp_path / "lake"))
     assert code == 0
-    counted = [(int(done), int(of)) for done, of in re.findall(r"━ +(\d+)/(\d+) ", said)]
+    counted = [(int(done), int(of)) for done, of in re.findall(r"\d:\d\d:\d\d [━╸╺ ]*?(\d+)/(\d+) ", said)]
     assert counted[0][0] == 0
     assert counted[-1][0] == counted[-1][1] > 10
     assert {of for _, of in counted} == {counted[-1][1]}, "how many parts there are is known from the start"
@@ -85,8 +86,8 @@ def test_rates(speed: float | None, said: str) -> None:
 
 @pytest.mark.parametrize("shell", COMPLETE)
 def test_shells_complete_commands(shell: str) -> None:
-    found = subprocess.run(command(), capture_output=True, text=True, check=False,
-                           env=environment(_CLI_COMPLETE=shell, _COEVO_COMPLETE=shell, **COMPLETE[shell]))  # fmt: skip
+    found = subprocess.run([Path(sys.executable).with_name("coevo")], capture_output=True, text=True, check=False,
+                           env=environment(_COEVO_COMPLETE=shell, **COMPLETE[shell]))  # fmt: skip
     assert "explain" in found.stdout and "export" in found.stdout, found.stderr
     assert "allocate" not in found.stdout
 

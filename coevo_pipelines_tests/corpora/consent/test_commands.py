@@ -93,7 +93,7 @@ def test_the_command_as_a_user_types_it(tmp_path: Path) -> None:
     wrong = coevo("contract", "verify", "other/model", cwd=tmp_path)
     assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (
         2,
-        "error: other/model was never asked: coevo contract ask --help",
+        "error: other/model was never asked: coevo contract ask --help (--debug shows the trace)",
     )
 
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coevo_pipelines.corpora.training import chrysalis
-from coevo_pipelines.corpora.training.chrysalis import Begun, ChrysalisError, Lineage, Part, Recipe, Record
+from coevo_pipelines.corpora.training.chrysalis import Begun, ChrysalisError, Lineage, Part, Recipe, Record, UnknownRun
 from coevo_pipelines.lake import schemas
 
 TEXT = b"the swarm finds the shortest way to the food and back. " * 3
@@ -339,7 +339,7 @@ def test_runs_in_order_of_time_and_by_the_start_of_their_id(tmp_path: Path) -> N
     assert [each.run_id for each in chrysalis.runs(tmp_path)] == ["aa22", "aa11"]
     assert chrysalis.find(tmp_path, "aa1").run_id == "aa11"
     for start, said in (("aa", "2 runs begin so"), ("b", "there is no such run"), ("", "there is no such run")):
-        with pytest.raises(ChrysalisError, match=said):
+        with pytest.raises(UnknownRun, match=said):
             chrysalis.find(tmp_path, start)
     assert chrysalis.runs(tmp_path / "nowhere") == []
 

@@ -10,6 +10,7 @@ import pytest
 
 from coevo_pipelines.lake.catalog import CATALOG, open_catalog
 from coevo_pipelines.lake.schemas import RELATIONS
+from coevo_pipelines.report.graph import data
 from coevo_pipelines.report.page import About
 from coevo_pipelines.report.pages.graph import PAGE
 from coevo_pipelines.settings import Settings
@@ -64,8 +65,9 @@ def test_every_work_and_every_link_of_the_catalog_is_there(sample: Settings, day
     )
 
 
-def test_parts_can_be_drawn_in_turn_and_are_the_same_each_time() -> None:
-    given = frames(12_000, 20_000)
+def test_parts_can_be_drawn_in_turn_and_are_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "PART", 500)
+    given = frames(1200, 2000)
     files = dict(PAGE.data(given, ABOUT))
     assert files["graph/head"]["parts"] == 3
     seen = 0

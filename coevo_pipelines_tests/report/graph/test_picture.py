@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,22 +154,3 @@ def test_without_the_picture_there_is_a_list(browser: Any, address: str, given: 
     first = page.locator("table tbody a").first
     assert given["nodes"]["node_id"][0] in first.get_attribute("href")
     context.close()
-
-
-def test_frames_of_a_large_graph_are_counted(tab: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = shown(tab, write(tmp_path / "page", frames(10_000, 30_000, communities=60)).as_uri())
-    counted = page.evaluate(
-        """() => new Promise((done) => {
-          const camera = coevo.graph.sigma.getCamera(), began = performance.now();
-          let frames = 0;
-          const next = (now) => {
-            if (now - began > 1500) return done((1000 * frames) / (now - began));
-            camera.setState({ x: 0.5 + 0.1 * Math.sin(frames++ / 10) });
-            requestAnimationFrame(next);
-          };
-          requestAnimationFrame(next);
-        })"""
-    )
-    with capsys.disabled():
-        print(f"\n10,000 works: {counted:.1f} frames a second, drawn without a graphics card")
-    assert "10,000" in page.locator("#shown").inner_text()

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
@@ -149,30 +150,39 @@ def communities(graph: Projection, *, resolution: float, seed: int, start: Integ
     return _chambers_only(labels)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """igraph's random numbers begin with `seed`, for one thread at a time: the whole process has one source of them."""
+    import igraph
+
+    with _IGRAPH_RANDOMNESS:
+        igraph.set_random_number_generator(random.Random(seed))
+        try:
+            yield
+        finally:
+            igraph.set_random_number_generator(random)  # igraph's default; it does not tell what was set before
+
+
 def _leiden(n: int, pairs: Integers, weight: Floats, resolution: float, seed: int, start: Integers | None) -> Integers:
-    """Communities of works that all have links. igraph has one source of random numbers for the whole process."""
+    """Communities of works that all have links."""
     import igraph
 
     graph = igraph.Graph(n=n, edges=pairs)
     weights = weight.tolist()
     membership = None if start is None else start.tolist()
     quality = -np.inf
-    with _IGRAPH_RANDOMNESS:
-        igraph.set_random_number_generator(random.Random(seed))
-        try:
-            for _ in range(MOST_ROUNDS):
-                found = graph.community_leiden(
-                    objective_function="modularity",
-                    weights=weights,
-                    resolution=resolution,
-                    n_iterations=1,
-                    initial_membership=membership,
-                )
-                membership, before, quality = found.membership, quality, found.quality
-                if quality - before < LEAST_GAIN:
-                    break
-        finally:
-            igraph.set_random_number_generator(random)  # igraph's default; it does not tell what was set before
+    with seeded(seed):
+        for _ in range(MOST_ROUNDS):
+            found = graph.community_leiden(
+                objective_function="modularity",
+                weights=weights,
+                resolution=resolution,
+                n_iterations=1,
+                initial_membership=membership,
+            )
+            membership, before, quality = found.membership, quality, found.quality
+            if quality - before < LEAST_GAIN:
+                break
     return np.asarray(membership, dtype=np.int64)
 
 

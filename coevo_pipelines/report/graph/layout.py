@@ -7,14 +7,13 @@ arguments: igraph's random numbers are seeded, and its answer does not depend on
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coevo_pipelines.influence.chambers import _IGRAPH_RANDOMNESS, Projection, project
+from coevo_pipelines.influence.chambers import Projection, project, seeded
 from coevo_pipelines.influence.kernel import kernel_by
 
 Integers = NDArray[np.int64]
@@ -259,15 +258,11 @@ def _forces(n: int, pairs: Integers, weight: Floats | None) -> Floats:
     away = np.sqrt(number + 0.5)
     sunflower = np.column_stack((away * np.cos(number * GOLDEN), away * np.sin(number * GOLDEN)))
     graph = igraph.Graph(n=n, edges=pairs)
-    with _IGRAPH_RANDOMNESS:
-        igraph.set_random_number_generator(random.Random(SEED))
-        try:
-            found = graph.layout_fruchterman_reingold(
-                weights=None if weight is None else weight.tolist(), niter=ROUNDS, seed=sunflower.tolist(),
-                grid=n > EXACT, start_temp=max(float(np.sqrt(n)), 1.0),
-            )  # fmt: skip
-        finally:
-            igraph.set_random_number_generator(random)
+    with seeded(SEED):
+        found = graph.layout_fruchterman_reingold(
+            weights=None if weight is None else weight.tolist(), niter=ROUNDS, seed=sunflower.tolist(),
+            grid=n > EXACT, start_temp=max(float(np.sqrt(n)), 1.0),
+        )  # fmt: skip
     at = np.asarray(found.coords, dtype=np.float64).reshape(n, 2)
     return np.asarray(at - at.mean(axis=0))
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,7 +20,7 @@ from coevo_pipelines.report.links import proof, to
 from coevo_pipelines.report.page import Page
 from coevo_pipelines.report.words import counted, folded, percent, short
 from coevo_pipelines.rewards.asked import TO_DO
-from coevo_pipelines.rewards.concentration import Concentration, concentration
+from coevo_pipelines.rewards.concentration import Concentration, concentration, lorenz
 from coevo_pipelines.rewards.persons import Register, identified, register
 from coevo_pipelines.terminal import money
 
@@ -329,30 +330,13 @@ def _concentration(row: Row, found: Concentration, units: Units, about: About) -
         f"{counted(found.recipients, 'share')} have {percent(float(found.top_10))}, the largest tenth has "
         f"{percent(float(found.top_tenth))}. Held parts count as their people's.</p>\n"
     )
-    points = [{"people": float(x), "sum": float(y)} for x, y in found.lorenz]
     half = next((float(y) for x, y in found.lorenz if x >= 0.5), 1.0)
-
-    def draw(width: int) -> charts.Chart:
-        import altair as alt
-
-        axis = alt.Axis(format=charts.SHARES, tickCount=4)
-        unit = alt.Scale(domain=[0, 1])
-        x = alt.X("people:Q", title="people, least first", axis=axis, scale=unit)
-        y = alt.Y("sum:Q", title="share of the sum", axis=axis, scale=unit)
-        curve = alt.Chart(pl.DataFrame(points))
-        even = alt.Chart(pl.DataFrame([{"people": 0, "sum": 0}, {"people": 1, "sum": 1}]))
-        layers = (
-            curve.mark_area(opacity=0.15).encode(x=x, y=y),
-            curve.mark_line().encode(x=x, y=y),
-            even.mark_line(stroke=charts.SOFT, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=y),
-        )
-        return alt.layer(*layers).properties(width=width, height=240)
 
     words = (
         f"Lorenz curve: the half that gets least has {percent(half)} of the {units(found.total)}. Dashed: all get the "
         "same."
     )
-    return title + told + charts.figure("Who has how much of the sum", words, draw)
+    return title + told + charts.figure("Who has how much of the sum", words, partial(lorenz, found))
 
 
 def _held(row: Row, own: Frames, unnamed: set[str], units: Units, about: About) -> str:

@@ -321,6 +321,29 @@ class Corpora(BaseModel):
     shard_mb: int = Field(default=256, ge=1, le=4096, description="size of a release's files")
 
 
+class Hubs(BaseModel):
+    """Healing hubs: what is kept of private places and of people, what is asked beside them, how needs are met."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home_km: float = Field(
+        default=1.0, gt=0, le=100, description="places of private homes are moved to a grid as wide as this"
+    )
+    fewest_people: int = Field(default=10, ge=10, description="aggregates of fewer people are refused")
+    around_km: float = Field(default=5.0, gt=0, le=200, description="species are looked for so near to a hub")
+    farthest_km: float = Field(default=50.0, gt=0, description="how far a thing goes where its row does not say")
+    fewest_hubs: int = Field(default=4, ge=3, description="of fewer hubs nothing is said about a practice")
+    level: float = Field(default=0.95, ge=0.5, lt=1, description="of intervals")
+    priority_points: int = Field(
+        default=200, ge=0, le=10_000, description="what one step of priority weighs, against 1,000 for a whole need"
+    )
+    fairness_points: int = Field(
+        default=500, ge=0, le=10_000, description="what the first part of a need weighs above its last"
+    )
+    km_points: int = Field(default=2, ge=0, le=1_000, description="what a kilometre costs a whole need")
+    post_points: int = Field(default=100, ge=0, le=10_000, description="what sending by post costs a whole need")
+
+
 class Swarm(BaseModel):
     """How the swarm is seeded from the graph, how long its days are, and by what parameters it lives."""
 
@@ -407,6 +430,7 @@ class Settings(BaseSettings):
     )
     genome: Genome = Field(default_factory=Genome, description="which repositories are packed, and what of them")
     corpora: Corpora = Field(default_factory=Corpora, description="which models get a corpus, and how it is cleaned")
+    hubs: Hubs = Field(default_factory=Hubs, description="healing hubs")
     swarm: Swarm = Field(default_factory=Swarm, description="the simulation on the graph")
     engine: str = Field(
         default="duckdb", description="where relations are computed: duckdb, or spark://host:port (Sail, Spark Connect)"

@@ -161,7 +161,10 @@ def violations(table: Table, frame: pl.DataFrame) -> list[str]:
     return found
 
 
-SOURCES = ("arxiv", "github", "huggingface", "openalex", "register", "semanticscholar", "crossref", "arxiv_oai")
+SOURCES = (
+    "arxiv", "github", "huggingface", "openalex", "register", "semanticscholar", "crossref", "arxiv_oai",
+    "hubs", "gbif", "nasa_power",
+)  # fmt: skip
 
 _RAW_SHA256 = Column("raw_sha256", "string", "sha256 of the raw body that said so (scrapes.*.body_sha256)")
 _EVENT_AT = Column("event_at", "timestamp", "when it happened (UTC)")
@@ -169,7 +172,7 @@ _OBSERVED_AT = Column("observed_at", "timestamp", "when we saw it (UTC)")
 _SOURCE = Column("source", "string", "which service said so", enum=SOURCES)
 
 RELATIONS = ("derives_from", "trained_on", "depends_on", "cites", "mentions")
-KINDS = ("paper", "repository", "model", "dataset", "space")
+KINDS = ("paper", "repository", "model", "dataset", "space", "hub_dataset")
 METRICS = ("stars", "forks", "likes", "downloads", "citations")
 CHANNELS = (
     "ethereum",
@@ -221,6 +224,17 @@ LEDGER_KINDS = (
 )  # fmt: skip
 """What lifeforce moves for: swarm/tick/ledger.py."""
 
+HUB_KINDS = ("food", "housing", "clothing", "professionalization", "health_care", "connection_and_expression")
+"""What a hub restores."""
+DATA_FORMATS = ("csv", "geojson", "geoparquet", "image", "audio")
+"""Of a hub's files; the last two are named by address and hash, never fetched."""
+TABLE_ROLES = ("needs", "offers", "outcomes", "measurements")
+"""What a table of a hub says; other files of it are `media`."""
+UNMATCHED = ("no_such_offer", "other_unit", "too_far", "other_time", "taken", "not_worth_it")
+"""Why a need got nothing, or not all: the first that holds: hubs/matching."""
+VERDICTS = ("works", "harms", "unclear", "too_few")
+"""What the data say of a practice: hubs/strategies.py."""
+
 _PROVENANCE = (
     Column("simulated", "bool", "true: nothing here happened; the swarm is a simulation"),
     Column("run_id", "string", "hash of configuration, seed and world: the same in every row of a simulation"),
@@ -228,6 +242,35 @@ _PROVENANCE = (
     Column("seed", "int64", "of all random numbers", minimum=0),
     Column("inputs", "string", "SHA-256 over the data versions that the day was made from; empty without a lake"),
     Column("code_version", "string", "of the package"),
+)
+
+_HUB = (
+    Column("kind", "string", "what it restores", enum=HUB_KINDS),
+    Column("title", "string", "its name for people"),
+    Column("description", "string", "as given", nullable=True),
+    Column("latitude", "float64", "degrees, WGS84, coarsened where it is a private home", minimum=-90, maximum=90),
+    Column("longitude", "float64", "degrees, WGS84", minimum=-180, maximum=180),
+    Column("area", "string", "GeoJSON geometry (WGS84), where it is more than a point", nullable=True),
+    Column("coarsened_km", "float64", "grid to which a private home's place was moved; null: as given", nullable=True),
+    Column("place", "string", "its place in words", nullable=True),
+    Column("practices", "list[string]", "what it does, in lower case"),
+    Column("capacity", "string", "how many or how much it can take, in words", nullable=True),
+    Column("languages", "list[string]", "BCP 47"),
+    Column("license", "string", "of its data, SPDX identifier or name as given"),
+    Column("contact", "string", "page for a person"),
+    Column("consent_by", "string", "who agreed to publish"),
+    Column("consent_at", "timestamp", "when (UTC)"),
+    Column("soil", "string", "as given", nullable=True),
+    Column("climate", "string", "Köppen-Geiger class", nullable=True),
+    Column("method", "string", "how its numbers are found, as given", nullable=True),
+    Column("since", "timestamp", "when it was first published (UTC)"),
+)
+"""What a package says of its hub."""
+_OF_HUB = (Column("hub_id", "string", "hubs.packages.hub_id"), _EVENT_AT)
+_MARKET = (
+    Column("kind", "string", "what it restores", enum=HUB_KINDS),
+    Column("item", "string", "what, in lower case"),
+    Column("unit", "string", "UCUM code"),
 )
 
 _CORPUS = re.compile(r"corpora\.[a-z0-9_]+")
@@ -266,6 +309,9 @@ _TABLES = (
     _exchanges("semanticscholar", "Semantic Scholar"),
     _exchanges("crossref", "Crossref"),
     _exchanges("arxiv_oai", "arXiv's OAI-PMH"),
+    _exchanges("hubs", "places where healing hubs publish their packages"),
+    _exchanges("gbif", "GBIF, the Global Biodiversity Information Facility"),
+    _exchanges("nasa_power", "NASA POWER, daily climate of a place"),
     Table(
         name="traces.works",
         description="What happened to a work on a day: it appeared, it changed, or it was seen on an account's list.",
@@ -1015,6 +1061,252 @@ _TABLES = (
         ),
     ),
     Table(
+        name="hubs.packages",
+        description="What a hub published on the day: itself, in its package's descriptor.",
+        key=("hub_id", "event_at"),
+        columns=(
+            Column("hub_id", "string", "hub:<name of its package>; its data set is the work of that id"),
+            _EVENT_AT,
+            Column("version", "string", "of the package", nullable=True),
+            *_HUB,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.datasets",
+        description="Files of the packages published on the day; images and audio by address and hash.",
+        key=("hub_id", "event_at", "resource"),
+        columns=(
+            *_OF_HUB,
+            Column("resource", "string", "its name in the package"),
+            Column("role", "string", "what it says", enum=(*TABLE_ROLES, "media")),
+            Column("format", "string", "how it is written", enum=DATA_FORMATS),
+            Column("title", "string", "as given", nullable=True),
+            Column("path", "string", "in the package, or address"),
+            Column("rows", "int64", "that were read; null where it is no table", nullable=True, minimum=0),
+            Column("refused", "int64", "rows, or things of the whole file, that were refused", minimum=0),
+            Column("bytes", "int64", "as read, or as given", nullable=True, minimum=0),
+            Column("sha256", "string", "of the file as read, or as given where it is not fetched", nullable=True),
+            Column("is_checked", "bool", "true: the file was read and its hash is of what was read"),
+            Column("method", "string", "how it was found out", nullable=True),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.measurements",
+        description="Numbers of the packages published on the day, in SI units, one row a number.",
+        key=("hub_id", "event_at", "resource", "row", "quantity"),
+        columns=(
+            *_OF_HUB,
+            Column("resource", "string", "hubs.datasets.resource"),
+            Column("row", "int64", "of the file, the first below its header is 1", minimum=1),
+            Column("quantity", "string", "what was measured: hubs/quantities.toml"),
+            Column("value", "float64", "in `unit`"),
+            Column("unit", "string", "UCUM code of the SI unit"),
+            Column("given", "string", "as written"),
+            Column("given_unit", "string", "as written"),
+            Column("taken_at", "timestamp", "when (UTC)", nullable=True),
+            Column("latitude", "float64", "degrees, WGS84; null: at the hub", nullable=True, minimum=-90, maximum=90),
+            Column("longitude", "float64", "degrees, WGS84", nullable=True, minimum=-180, maximum=180),
+            Column("people", "int64", "of how many people it is an aggregate", nullable=True, minimum=0),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.outcomes",
+        description="Before and after a practice, as the packages published on the day have it, in SI units.",
+        key=("hub_id", "event_at", "row"),
+        columns=(
+            *_OF_HUB,
+            Column("row", "int64", "of the file, the first below its header is 1", minimum=1),
+            Column("practice", "string", "what was done, in lower case"),
+            Column("quantity", "string", "what it was measured by: hubs/quantities.toml"),
+            Column("better", "string", "which way is better", enum=("up", "down")),
+            Column("before", "float64", "mean, in `unit`"),
+            Column("after", "float64", "mean, in `unit`"),
+            Column("unit", "string", "UCUM code of the SI unit"),
+            Column("given_unit", "string", "as written"),
+            *(
+                Column(f"{what}_{when}", kind, f"{told} {when}", nullable=True, minimum=0)
+                for what, kind, told in (("sd", "float64", "standard deviation"), ("n", "int64", "measurements"))
+                for when in ("before", "after")
+            ),
+            Column("people", "int64", "of how many people it is an aggregate", nullable=True, minimum=0),
+            Column("from_at", "timestamp", "when the practice began (UTC)"),
+            Column("until_at", "timestamp", "when `after` was measured (UTC)"),
+            Column("method", "string", "how it was measured"),
+            Column("soil", "string", "of the hub", nullable=True),
+            Column("climate", "string", "Köppen-Geiger class of the hub", nullable=True),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.posts",
+        description="Needs and offers of the packages published on the day.",
+        key=("hub_id", "event_at", "side", "post_id"),
+        columns=(
+            *_OF_HUB,
+            Column("side", "string", "what it is", enum=("need", "offer")),
+            Column("post_id", "string", "its id in the hub's table"),
+            Column("kind", "string", "what is needed or offered restores", enum=HUB_KINDS),
+            Column("item", "string", "what, in lower case: only the same item meets a need"),
+            Column("amount", "int64", "thousandths of `unit`", minimum=1),
+            Column("received", "int64", "of a need: what came already, thousandths of `unit`", minimum=0),
+            Column("unit", "string", "UCUM code of the SI unit, or of a count: {meal}, {bed_night}, …"),
+            Column("given", "string", "amount and unit as written"),
+            Column("from_at", "timestamp", "from when (UTC)"),
+            Column("until_at", "timestamp", "until when (UTC), exclusive"),
+            Column("latitude", "float64", "degrees, WGS84, coarsened where a home is private", minimum=-90, maximum=90),
+            Column("longitude", "float64", "degrees, WGS84", minimum=-180, maximum=180),
+            Column("most_km", "float64", "how far it may come or go; null: by the setting", nullable=True, minimum=0),
+            Column("by_post", "bool", "it can be sent: then distance is no limit"),
+            Column("priority", "int64", "of a need: 1 can wait, 5 is urgent; offers have 3", minimum=1, maximum=5),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.rejects",
+        description="What of the packages of the day could not be taken, in words for whoever wrote it.",
+        key=("hub_id", "number"),
+        columns=(
+            Column("hub_id", "string", "hub:<name>, or the package's place where it has none"),
+            Column("number", "int64", "from 1", minimum=1),
+            Column("resource", "string", "file or table; empty: the descriptor"),
+            Column("row", "int64", "the first below the header is 1; null: the whole", nullable=True, minimum=0),
+            Column("column", "string", "or property of the descriptor; empty: the whole"),
+            Column("found", "string", "what stands there"),
+            Column("expected", "string", "what should"),
+            Column("example", "string", "that would do"),
+            _EVENT_AT,
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.observations",
+        description="What open data say of a hub's place on the day: species that were seen, and the weather.",
+        key=("hub_id", "source", "variable", "event_at", "native_id"),
+        columns=(
+            Column("hub_id", "string", "hubs.registry.hub_id"),
+            Column("source", "string", "who says so", enum=("gbif", "nasa_power")),
+            Column("variable", "string", "scientific name of a species, or quantity of hubs/quantities.toml"),
+            Column("native_id", "string", "the source's own id of an occurrence; empty for a day's climate"),
+            _EVENT_AT,
+            Column("value", "float64", "climate: in `unit`; species: individuals, where counted", nullable=True),
+            Column("unit", "string", "UCUM code of the SI unit; {individual} of species"),
+            Column("distance_km", "float64", "from the hub; null: a cell of a grid", nullable=True, minimum=0),
+            Column("label", "string", "common words for it: family, dataset", nullable=True),
+            Column("license", "string", "as given", nullable=True),
+            Column("url", "string", "page for a person", nullable=True),
+            _OBSERVED_AT,
+            _RAW_SHA256,
+        ),
+    ),
+    Table(
+        name="hubs.registry",
+        description="The hubs that there are as of the day, each by the last package that it published.",
+        key=("hub_id",),
+        columns=(
+            Column("hub_id", "string", "hub:<name of its package>; its data set is the work of that id"),
+            Column("published_at", "timestamp", "when this version was published (UTC)"),
+            Column("version", "string", "of the package", nullable=True),
+            Column("versions", "int64", "published so far", minimum=1),
+            *_HUB,
+            Column("datasets", "int64", "files of the package", minimum=0),
+            Column("measurements", "int64", "numbers in them", minimum=0),
+            Column("needs", "int64", "open on the day", minimum=0),
+            Column("offers", "int64", "open on the day", minimum=0),
+        ),
+    ),
+    Table(
+        name="hubs.strategies",
+        description="What hubs say worked: a practice, what it was measured by, and how sure one may be as of the day.",
+        key=("practice", "quantity"),
+        columns=(
+            Column("practice", "string", "what was done"),
+            Column("quantity", "string", "what it was measured by"),
+            Column("measure", "string", "log_ratio: logarithm of after over before; difference: in `unit`",
+                   enum=("log_ratio", "difference")),
+            Column("better", "string", "which way is better", enum=("up", "down")),
+            Column("unit", "string", "UCUM code of the SI unit"),
+            Column("hubs", "int64", "that tried it", minimum=1),
+            Column("cases", "int64", "rows of hubs.outcomes", minimum=1),
+            Column("hubs_better", "int64", "where it got better", minimum=0),
+            Column("hubs_worse", "int64", "where it got worse", minimum=0),
+            Column("effect", "float64", "over hubs; null where there are too few", nullable=True),
+            Column("low", "float64", "lower end of the interval", nullable=True),
+            Column("high", "float64", "upper end of the interval", nullable=True),
+            Column("level", "float64", "of the interval", minimum=0, maximum=1),
+            Column("tau", "float64", "standard deviation of true effects between hubs", nullable=True, minimum=0),
+            Column("i2", "float64", "part of the variance that is between hubs", nullable=True, minimum=0, maximum=1),
+            Column("prediction_low", "float64", "where the effect of one more hub may lie", nullable=True),
+            Column("prediction_high", "float64", "where the effect of one more hub may lie", nullable=True),
+            Column("comparable", "float64", "hubs of the same soil, climate and method, a third each; null for one",
+                   nullable=True, minimum=0, maximum=1),
+            Column("verdict", "string", "what may be said", enum=VERDICTS),
+            Column("why", "string", "in words"),
+            Column("hub_ids", "list[string]", "that tried it"),
+            Column("evidence", "list[string]", "raw_sha256 of the outcomes"),
+        ),
+    ),
+    Table(
+        name="hubs.markets",
+        description="What was solved: one market for each item and unit that is needed or offered on the day.",
+        key=("kind", "item", "unit"),
+        columns=(
+            *_MARKET,
+            Column("needs", "int64", "open on the day", minimum=0),
+            Column("offers", "int64", "open on the day", minimum=0),
+            Column("wanted", "int64", "thousandths of `unit`, less what came already", minimum=0),
+            Column("offered", "int64", "thousandths of `unit`", minimum=0),
+            Column("matched", "int64", "thousandths of `unit`", minimum=0),
+            Column("pairs", "int64", "of need and offer that could be: near enough, at the same time", minimum=0),
+            Column("objective", "amount", "worth of the matches less their costs, in the matching's own points"),
+            Column("bound", "amount", "no matching of these pairs is worth more: from the dual prices"),
+            Column("gini", "float64", "of the met parts of their needs over hubs; null below two", nullable=True,
+                   minimum=0, maximum=1),
+        ),
+    ),
+    Table(
+        name="hubs.matches",
+        description="Who could give what to whom as of the day: a proposal, nothing is sent.",
+        key=("need_hub", "need_id", "offer_hub", "offer_id"),
+        columns=(
+            Column("need_hub", "string", "hubs.registry.hub_id"),
+            Column("need_id", "string", "hubs.posts.post_id"),
+            Column("offer_hub", "string", "hubs.registry.hub_id"),
+            Column("offer_id", "string", "hubs.posts.post_id"),
+            *_MARKET,
+            Column("amount", "int64", "thousandths of `unit`", minimum=1),
+            Column("distance_km", "float64", "great circle", minimum=0),
+            Column("by_post", "bool", "it is sent, since it is too far to fetch"),
+            Column("from_at", "timestamp", "when both are open (UTC)"),
+            Column("until_at", "timestamp", "exclusive (UTC)"),
+            Column("priority", "int64", "of the need", minimum=1, maximum=5),
+        ),
+    ),
+    Table(
+        name="hubs.unmatched",
+        description="Needs that got nothing, or not all, and why.",
+        key=("hub_id", "need_id"),
+        columns=(
+            Column("hub_id", "string", "hubs.registry.hub_id"),
+            Column("need_id", "string", "hubs.posts.post_id"),
+            *_MARKET,
+            Column("wanted", "int64", "thousandths of `unit`, less what came already", minimum=1),
+            Column("missing", "int64", "thousandths of `unit`", minimum=1),
+            Column("reason", "string", "the first that holds", enum=UNMATCHED),
+            Column("why", "string", "in words, with the nearest miss"),
+            Column("until_at", "timestamp", "until when it is open (UTC)"),
+            Column("priority", "int64", "1 can wait, 5 is urgent", minimum=1, maximum=5),
+        ),
+    ),
+    Table(
         name="swarm.organisms",
         description="Who takes part in the simulation, as of the day's last tick.",
         key=("organism_id",),
@@ -1359,6 +1651,7 @@ STAGES: Mapping[str, str] = {
     "rewards": "Rounds: who may be paid, what everybody gets and why, what is held back, what looks arranged.",
     "genome": "The ecosystem's repositories: mirrored, audited, packed into one text under one Merkle root.",
     "corpora": "For each model its corpus, by its blueprint and with its consent: what is in, what is out, and why.",
+    "hubs": "Healing hubs: who they are, what they measured, what worked, what they need and who could give it.",
     "swarm": "A simulation on the day's graph: who teaches whom, what is undecided, who decides, what it costs.",
 }
 

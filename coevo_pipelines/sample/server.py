@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
-from coevo_pipelines.sample import indexes, oai
+from coevo_pipelines.sample import hubs, indexes, oai, open_data
 from coevo_pipelines.sample.answers import BODY, Answer, Parameters, Refused, as_json
 from coevo_pipelines.sample.world import Fact, World, about, facts, openalex_id, register
 
@@ -442,8 +442,11 @@ SERVICES: dict[str, Callable[[World, str, Parameters, str], Answer]] = {
     "arxiv": arxiv,
     "arxiv_oai": oai.arxiv_oai,
     "crossref": indexes.crossref,
+    "gbif": open_data.gbif,
     "github": github,
+    "hubs": hubs.hubs,
     "huggingface": huggingface,
+    "nasa_power": open_data.nasa_power,
     "openalex": openalex,
     "register": claims,
     "semanticscholar": indexes.semanticscholar,

@@ -16,7 +16,7 @@ from coevo_pipelines.orchestration.days import (
 )
 from coevo_pipelines.orchestration.partitions import daily, days
 from coevo_pipelines.orchestration.resources import open_lake
-from coevo_pipelines.scrapes.capture import REGISTER, scrape_day, withheld
+from coevo_pipelines.scrapes.capture import HUBS, REGISTER, scrape_day, withheld
 from coevo_pipelines.scrapes.sources import services, source
 from coevo_pipelines.settings import Settings
 
@@ -30,12 +30,11 @@ def scrape_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
     table = f"scrapes.{name}"
-    asks = settings.sources[REGISTER].enabled
+    first = [each for each in _first(name) if settings.sources[each].enabled]
 
     @dg.multi_asset(
         name=f"scrapes__{name}",
-        # The register first: who has opted out by then is not collected.
-        specs=[spec(table, () if name == REGISTER or not asks else (f"scrapes.{REGISTER}",), {"http", "parquet"})],
+        specs=[spec(table, [f"scrapes.{each}" for each in first], {"http", "parquet"})],
         check_specs=[schema_check_spec(table), _complete_check_spec(table, name)],
         partitions_def=daily(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -57,6 +56,13 @@ def _scrape_asset(name: str, settings: Settings) -> dg.AssetsDefinition:
         )
 
     return scrape
+
+
+def _first(name: str) -> tuple[str, ...]:
+    """What is asked before: the register, for who has opted out by then is not collected; hubs, for where they are."""
+    if name == REGISTER:
+        return ()
+    return (REGISTER, HUBS) if source(name).SERVICE.of_places else (REGISTER,)
 
 
 def _numbers(lake: Lake, name: str, written: Written) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -13,8 +14,10 @@ from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Lake, StaleInputs, Written
 from coevo_pipelines.orchestration.resources import endpoint
 from coevo_pipelines.scrapes.collect import Capture, collect
-from coevo_pipelines.scrapes.consent import WITHHELD, Consent, read_said, said, standing
+from coevo_pipelines.scrapes.consent import EVERYBODY, WITHHELD, Consent, read_said, said, standing
 from coevo_pipelines.scrapes.exchange import Exchange, Journal, Redactor, secrets
+from coevo_pipelines.scrapes.hubs import DESCRIPTOR, is_descriptor
+from coevo_pipelines.scrapes.scrape import Place
 from coevo_pipelines.scrapes.sources import source
 from coevo_pipelines.scrapes.withholding import Withhold
 from coevo_pipelines.settings import Settings
@@ -23,7 +26,7 @@ from coevo_pipelines.traces.register import load
 
 log = logging.getLogger(__name__)
 
-REGISTER = "register"
+REGISTER, HUBS = "register", "hubs"
 OLDEST_REGISTER = timedelta(days=1)
 
 
@@ -53,7 +56,11 @@ def scrape_day(name: str, day: date, lake: Lake, settings: Settings, *, again: b
                 capture = Capture(tuple(journal.exchanges), str(unknown), resumable=True)
             else:
                 _withhold_from(journal, source(name).withhold, consent)
-                capture = collect(name, settings.window(day), settings, where, journal, consent)
+                known = _known_places(name, day, lake, settings, consent)
+                capture = collect(name, settings.window(day), settings, where, journal, consent, known.places)
+                if known.missing:
+                    told = "; ".join(filter(None, (capture.reason, known.missing)))
+                    capture = replace(capture, reason=told)
         capture = replace(capture, reason=redactor.text(capture.reason))
         written = append(lake, table, day, capture)
         if capture.resumable:
@@ -92,6 +99,70 @@ def _consent(name: str, day: date, now: datetime, lake: Lake, settings: Settings
     for unread in consent.unread:
         log.warning("scrapes %s: %s: the register's %s: not honoured", day, name, unread)
     return consent
+
+
+@dataclass(frozen=True)
+class KnownPlaces:
+    """Where hubs are, in order of their ids; `missing` is one line that says why there may be more."""
+
+    places: tuple[Place, ...] = ()
+    missing: str = ""
+
+
+def _known_places(name: str, day: date, lake: Lake, settings: Settings, consent: Consent) -> KnownPlaces:
+    """Of the hubs that had published by the end of `day`, by their last package; nobody's for a source that is not
+    asked about places. What hubs published on `day` is read first, if it was not yet."""
+    if not source(name).SERVICE.of_places or not settings.sources[HUBS].enabled:
+        return KnownPlaces()
+    commit = lake.committed(f"scrapes.{HUBS}", day)
+    if commit is None or not commit.complete:
+        commit = scrape_day(HUBS, day, lake, settings).commit
+    missing = "" if commit.complete else f"hubs may be missing: scrapes {HUBS}: {commit.note}"
+    return KnownPlaces(places(lake, day, settings, consent), missing)
+
+
+def places(lake: Lake, day: date, settings: Settings, consent: Consent = EVERYBODY) -> tuple[Place, ...]:
+    """Where the hubs are that had published by the end of `day`, by the last package of each, in order of their ids;
+    without those that `consent` withholds: nobody is asked about them.
+
+    As in hubs.packages, a package counts on the day on which it was created, if it was read then.
+    """
+    from coevo_pipelines.hubs.package import Package, Rules, read_descriptor
+
+    rules = Rules(home_km=settings.hubs.home_km, fewest_people=settings.hubs.fewest_people)
+    last: dict[str, tuple[Package, bool]] = {}
+    for body, days in _descriptors(lake, day):
+        package, _ = read_descriptor(body, rules)
+        if package is None or not any(package.created in settings.window(read) for read in days):
+            continue
+        known = last.get(package.hub_id)
+        if known is None or known[0].created <= package.created:
+            _, withheld_now = source(HUBS).withhold(f"hubs:{package.name}/{DESCRIPTOR}", body, consent)
+            last[package.hub_id] = package, bool(withheld_now)
+    return tuple(
+        Place(hub_id, one.latitude, one.longitude) for hub_id, (one, is_out) in sorted(last.items()) if not is_out
+    )
+
+
+def _descriptors(lake: Lake, day: date) -> Iterator[tuple[bytes, list[date]]]:
+    """Each descriptor that was read by `day`, oldest first, once, with the days on which it was read: most are the same
+    every day, so their bodies are looked up only where they first came."""
+    import polars as pl
+
+    table = f"scrapes.{HUBS}"
+    good = pl.col("url").str.contains(DESCRIPTOR, literal=True) & pl.col("error").is_null() & (pl.col("status") < 300)
+    stored = lake.scan(table, upto=day).filter(good)
+    order = ["date", "capture", "sequence"]
+    rows = stored.select(*order, "url", "body_sha256").collect().sort(order)
+    rows = rows.filter(pl.Series([is_descriptor(url) for url in rows["url"]], dtype=pl.Boolean))
+    days = rows.group_by("body_sha256", maintain_order=True).agg(
+        first=pl.col("date").first(), days=pl.col("date").unique()
+    )
+    for (first,), new in days.group_by("first", maintain_order=True):
+        wanted = lake.scan(table, on=first).filter(good, pl.col("body_sha256").is_in(new["body_sha256"].to_list()))
+        bodies = dict(wanted.select("body_sha256", "body").collect().iter_rows())
+        for digest, _, read in new.iter_rows():
+            yield bodies[digest], read
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from coevo_pipelines.scrapes.consent import EVERYBODY, Consent
 from coevo_pipelines.scrapes.errors import Incomplete, SourceDown
 from coevo_pipelines.scrapes.exchange import Exchange, Journal, secrets
 from coevo_pipelines.scrapes.limits import DAY_S, UNLIMITED, Allowed, Budget, RateLimiter, budget_name
-from coevo_pipelines.scrapes.scrape import Scrape
+from coevo_pipelines.scrapes.scrape import Place, Scrape
 from coevo_pipelines.scrapes.session import Endpoint, RecordingAdapter
 from coevo_pipelines.scrapes.sources import Quota, Service
 from coevo_pipelines.scrapes.sources import source as source_module
@@ -43,9 +43,10 @@ def collect(
     endpoint: Endpoint,
     journal: Journal,
     consent: Consent = EVERYBODY,
+    places: tuple[Place, ...] = (),
 ) -> Capture:
     """Ask source `name` for the window's day, less what `consent` withholds; whatever happens, what was answered is in
-    the capture.
+    the capture. A source `of_places` is asked about `places`.
 
     A source that is down, refuses or contradicts itself gives an incomplete capture, not an exception: the
     other sources must go on. Anything else (a bug, a full disk) is raised, and the journal keeps the answers
@@ -65,7 +66,7 @@ def collect(
         budget=budget,
         also_transient=module.SERVICE.also_transient,
     )
-    scrape = Scrape(name, window, settings, adapter, consent)
+    scrape = Scrape(name, window, settings, adapter, consent, places)
     try:
         module.fetch(scrape)
     except SourceDown as down:

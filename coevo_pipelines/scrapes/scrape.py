@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from coevo_pipelines.scrapes.consent import EVERYBODY, Consent
@@ -24,6 +24,17 @@ log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 10
 """Items one after the other for which the source did not answer: it is down, and each more is minutes of retries."""
+PLACES_REACH_BACK = timedelta(days=365)
+"""Of the opening partition, whose window is of decades, so much is asked about places: the four seasons before."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a hub is: degrees, WGS84. Of a private home it is the centre of a cell of the grid already."""
+
+    hub_id: str
+    latitude: float
+    longitude: float
 
 
 @dataclass
@@ -39,6 +50,8 @@ class Scrape:
     adapter: RecordingAdapter
     consent: Consent = EVERYBODY
     """Of whose works no text is asked for."""
+    places: tuple[Place, ...] = ()
+    """Of hubs: what a source `of_places` is asked about."""
     shortfalls: list[str] = field(default_factory=list)
     died: bool = False
     """The source stopped answering on the way, if only for one item."""
@@ -81,6 +94,12 @@ class Scrape:
         """True while the day's counters and last pushes may still be asked for (end plus grace)."""
         return self.adapter.endpoint.now() <= self.window.end + self.settings.grace
 
+    @property
+    def days(self) -> tuple[date, date]:
+        """First and last day (UTC, both included) for which a source `of_places` is asked."""
+        start = max(self.window.start, self.window.end - PLACES_REACH_BACK)
+        return start.date(), self.window.last_instant.date()
+
     def session(self) -> requests.Session:
         from coevo_pipelines.scrapes.session import new_session
 
@@ -104,6 +123,17 @@ class Scrape:
         except Incomplete as refused:
             self.shortfalls.append(f"{what}: {refused}")
         self._lost = 0
+
+    @contextlib.contextmanager
+    def place(self, where: str) -> Iterator[None]:
+        """What is asked about one of the places: as an item, and when it is refused, or answered with nonsense or not
+        yet, the next scrape asks about all of them again."""
+        with self.item(where):
+            try:
+                yield
+            except (Incomplete, ParseError) as refused:
+                self.contradicted = True
+                raise Incomplete(str(refused)) from refused
 
     def get(self, session: requests.Session, path: str, params: dict[str, str]) -> requests.Response:
         """GET below the base url; Incomplete when the service refuses for good."""

@@ -121,6 +121,9 @@ class RecordingAdapter(HTTPAdapter):
         self._withhold = withhold
         self._transient = TRANSIENT_STATUSES | frozenset(also_transient)
         self.topic: str | None = None
+        self.leave_out: Callable[[str, bytes], tuple[bytes, Mapping[str, str]]] = lambda _url, body: (body, {})
+        """What a source itself may not keep of an answer: address as stored and body in; out the body that is stored
+        and given to the source, with headers that say what is missing."""
         self._known = {(e.method, e.url): e for e in journal.exchanges if e.ok}
         self._unsent = 0
         self._repeated: tuple[str, str, int] = ("", "", 0)
@@ -171,6 +174,14 @@ class RecordingAdapter(HTTPAdapter):
         error_text = self._redactor.text(f"{failure} after {attempt} attempt{'s' if attempt > 1 else ''}{until}")
         self._record(method, stored_url, status, headers, body, error_text)
         raise SourceDown(f"{self.endpoint.base_url}: {error_text}")
+
+    def known(self, url: str) -> Exchange | None:
+        """The good answer to a GET of this address (as stored) that is in the journal."""
+        return self._known.get(("GET", url))
+
+    def keep(self, url: str, body: bytes) -> Exchange:
+        """Record what a source read from this machine, as if it were an answer: redacted, less what is left out."""
+        return self._record("GET", url, 200, {}, body)
 
     def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
         super().init_poolmanager(*sizes, **options)
@@ -255,7 +266,9 @@ class RecordingAdapter(HTTPAdapter):
         error: str | None = None,
     ) -> Exchange:
         kept = {name: self.endpoint.stored_url(value) for name, value in self._redactor.headers(headers).items()}
-        body, withheld = self._withhold(stored_url, self._redactor.body(body))
+        body, left_out = self.leave_out(stored_url, self._redactor.body(body))
+        kept |= left_out
+        body, withheld = self._withhold(stored_url, body)
         if withheld:
             kept[WITHHELD] = said(withheld)
         exchange = Exchange(method, stored_url, status, kept, self.endpoint.now(), body, error, self.topic)

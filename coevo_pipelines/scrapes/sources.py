@@ -48,6 +48,8 @@ class Service:
     """E-mail addresses in its answers are stored: whoever stands there gave them for that."""
     also_transient: tuple[int, ...] = ()
     """Statuses that are refusals elsewhere, and here mean: ask again later."""
+    of_places: bool = False
+    """It is asked about the places of hubs, not about topics; it tells of no works."""
 
 
 class SourceModule(Protocol):

@@ -21,6 +21,7 @@ from coevo_pipelines.orchestration.partitions import daily
 from coevo_pipelines.orchestration.pictures import bars, counted
 from coevo_pipelines.orchestration.resources import open_lake
 from coevo_pipelines.scrapes import stored
+from coevo_pipelines.scrapes.sources import services
 from coevo_pipelines.settings import Settings
 from coevo_pipelines.traces.allowed import allowed
 from coevo_pipelines.traces.normalize import TABLES, frames, normalize
@@ -36,7 +37,7 @@ KNOWN = {"traces.metrics": "value", "traces.people": "orcid", "traces.claims": "
 
 def trace_assets(settings: Settings) -> dg.AssetsDefinition:
     """The tables of the stage as one computation: each body is parsed once."""
-    sources = [name for name, source in settings.sources.items() if source.enabled]
+    sources = [name for name, service in services() if settings.sources[name].enabled and not service.of_places]
     raw = [f"scrapes.{name}" for name in sorted(sources)]
 
     def compute(day: date, snapshot: Snapshot) -> Mapping[str, Result]:

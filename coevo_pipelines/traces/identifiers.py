@@ -5,8 +5,9 @@ One work may have several identifiers; each has one canonical form:
 case: GitHub compares names that way), `hf:model/owner/name`, `hf:dataset/…`, `hf:space/…` (as written: the
 Hub keeps case), `openalex:W…`, `s2:…` (Semantic Scholar's 40 hex digits). Packages, which only dependency manifests
 name: `pypi:name` (normalized as PyPI does), `npm:name`, `npm:@scope/name` and `crates:name` (as written: both
-registries keep case), `conda:name` (lower case, without the channel). A DOI that arXiv itself registered
-(10.48550/arXiv.…) *is* the arXiv identifier. Functions raise ParseError, naming the text, when it is not of their form.
+registries keep case), `conda:name` (lower case, without the channel). The data set of a healing hub is `hub:name`, by
+the name of its package. A DOI that arXiv itself registered (10.48550/arXiv.…) *is* the arXiv identifier. Functions
+raise ParseError, naming the text, when it is not of their form.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ _PAGE_OF_A_DOI = re.compile(
 _NPM = re.compile(r"(?:@[a-zA-Z0-9~_][\w.~-]*/)?[a-zA-Z0-9~_][\w.~-]*", re.ASCII)
 _CRATE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CONDA = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,127}")
+_HUB = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+# An address with a port (`http://hub:8080`) is none, and neither is what follows another word (`github:ada/x`).
+_HUB_LINK = re.compile(
+    r"(?<![\w:/.@-])hub:(?=[0-9-]{0,62}[a-z])([a-z0-9][a-z0-9-]{0,61}[a-z0-9])(?![\w@]|:\w|-+\w)", re.ASCII
+)
 _LONGEST_NAME, _DEEPEST_NAME = 1_000, 8
 _OPENALEX = re.compile(r"(?:^|/)([WA][0-9]{1,19})$")
 _S2 = re.compile(r"(?:^|/)([0-9a-f]{40})$")
@@ -162,6 +168,14 @@ def conda(name: Any) -> str:
     return _package("conda", _CONDA, name.lower() if isinstance(name, str) else name)
 
 
+def hub(name: Any) -> str:
+    """`hub:name`, of the name of a healing hub's package."""
+    text = _string(name, "a name of a hub's package")
+    if not _HUB.fullmatch(text):
+        raise ParseError(f"not a name of a hub's package: {_short(name)}")
+    return f"hub:{text}"
+
+
 def _package(scheme: str, form: re.Pattern[str], name: Any) -> str:
     text = _string(name, "a package name")
     if len(text) > 214 or not form.fullmatch(text):
@@ -210,6 +224,8 @@ def in_text(text: str) -> Iterator[tuple[int, str]]:
             found.update(dict.fromkeys(_repositories(line)))
         if "huggingface.co" in lowered or "hf.co" in lowered:
             found.update(dict.fromkeys(_hub_items(line)))
+        if "hub:" in line:
+            found.update(dict.fromkeys(f"hub:{match[1]}" for match in _HUB_LINK.finditer(line)))
         yield from ((number, identifier) for identifier in found)
 
 

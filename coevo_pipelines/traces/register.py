@@ -180,17 +180,17 @@ def work(value: Any) -> str:
     kind, _, rest = text.partition(":")
     if kind == "arxiv":
         return identifiers.arxiv(rest)[0]
-    if kind == "doi":
-        return identifiers.doi(rest)
-    if kind == "github":
-        return identifiers.github(rest)
+    if read := {"doi": identifiers.doi, "github": identifiers.github, "hub": identifiers.hub}.get(kind):
+        return read(rest)
     if kind == "openalex" and rest.startswith("W"):
         return identifiers.openalex(rest)
     if kind == "hf" and (parts := rest.partition("/"))[0] in {"model", "dataset", "space"}:
         return identifiers.huggingface(parts[0], parts[2])
     if kind == "git" and rest:
         return text
-    raise ParseError(f"not a work (arxiv:, doi:, github:owner/name, hf:model/…, openalex:W…, git:name): {text[:80]!r}")
+    raise ParseError(
+        f"not a work (arxiv:, doi:, github:owner/name, hf:model/…, openalex:W…, hub:name, git:name): {text[:80]!r}"
+    )
 
 
 _T = TypeVar("_T")

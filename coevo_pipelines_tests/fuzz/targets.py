@@ -24,6 +24,7 @@ from coevo_pipelines.traces.authors import authors
 from coevo_pipelines.traces.errors import ParseError
 from coevo_pipelines.traces.normalize import frames, normalize
 from coevo_pipelines.traces.records import Traces
+from coevo_pipelines_tests.hubs.packages import DESCRIPTOR
 from coevo_pipelines_tests.scrapes.parsing import ARXIV_URL, GITHUB_URL, GRACE, OPENALEX_URL, TESTING, WIDE
 from coevo_pipelines_tests.scrapes.recordings import FETCHED_AT, answer, recordings
 
@@ -163,6 +164,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "doi": identifiers.doi,
     "github": identifiers.github,
     "hf": lambda rest: identifiers.huggingface(*rest.partition("/")[::2]),
+    "hub": identifiers.hub,
     "openalex": identifiers.openalex,
 }
 
@@ -413,6 +415,7 @@ SOURCES: tuple[Target, ...] = (
           recorded=("crossref/*/*", "crossref/*/*/*", "multi/*/*")),
     _body("crossref", "record", "https://api.crossref.org/works/10.1000/x#withdrawn=2026-11-03T00:00:00Z",
           json.dumps({"message": CROSSREF}), recorded=("crossref/fixtures_commonmeta/*",)),
+    _body("hubs", "descriptor", "https://hubs.example.org/green-valley/datapackage.json", json.dumps(DESCRIPTOR)),
     _body("arxiv_oai", "records", "https://oaipmh.arxiv.org/oai?verb=ListRecords&metadataPrefix=arXivRaw", OAI,
           recorded=("arxiv/oai_*/*",)),
 )  # fmt: skip

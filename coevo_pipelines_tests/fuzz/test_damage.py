@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coevo_pipelines.lake.schemas import SOURCES as ALL_SOURCES
+from coevo_pipelines.scrapes.sources import services
 from coevo_pipelines_tests.fuzz.damage import damaged
 from coevo_pipelines_tests.fuzz.targets import (
     MODEL,
@@ -35,12 +35,13 @@ quick = settings(
 )
 names = pytest.mark.parametrize("name", TARGETS)
 _RECORDED = 12
-STRUCTURED = ("feed", "page", "search", "repository", "models", "datasets", "batch", "records")
+STRUCTURED = ("feed", "page", "search", "repository", "models", "datasets", "batch", "records", "descriptor")
 """Targets whose body is JSON or XML as a whole; the others read any text."""
 
 
 def test_every_source_is_in_the_table() -> None:
-    assert {target.name.partition(".")[0] for target in SOURCES} == set(ALL_SOURCES)
+    of_works = {name for name, service in services() if not service.of_places}
+    assert {target.name.partition(".")[0] for target in SOURCES} == of_works
 
 
 @names

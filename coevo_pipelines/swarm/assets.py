@@ -42,6 +42,9 @@ INPUTS = (
     "influence.scores",
     "influence.lattice",
     "rewards.allocations",
+    "hubs.strategies",
+    "hubs.registry",
+    "hubs.outcomes",
 )
 REVIEWS = dg.AssetKey(["reviews", "decisions"])
 LARGEST_PICTURE = 16_384

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from coevo_pipelines.swarm.config import MILLI, Outcome
+from coevo_pipelines.swarm.seeding.methods import PRACTICE, pattern_of
 from coevo_pipelines.swarm.seeding.world import Known, seats_of, uses_of
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class Explanation:
     """By day since it was opened: how many hold the teacher's version, and the student's."""
     is_made_up: bool = False
     """A world without a lake: no works are behind it."""
+    strategies: Sequence[Mapping[str, Any]] = ()
+    """Of a practice of hubs: rows of `hubs.strategies` of the day, what it was measured by in order."""
 
 
 def explain(snapshot: Snapshot, marker_id: str, settings: Settings, day: date | None = None) -> Explanation:
@@ -129,7 +132,15 @@ def explain(snapshot: Snapshot, marker_id: str, settings: Settings, day: date | 
         predictions,
         queue[0] if queue else None,
         _spread(snapshot, last, marker),
+        strategies=_strategies(snapshot, last, marker["pattern"]),
     )
+
+
+def _strategies(snapshot: Snapshot, day: date, pattern: str) -> list[dict[str, Any]]:
+    if not pattern.startswith(PRACTICE):
+        return []
+    rows = snapshot.scan("hubs.strategies", on=day).filter(pattern_of(pl.col("practice")) == pattern)
+    return rows.sort("practice", "quantity").collect().drop("date").to_dicts()
 
 
 def _marker(snapshot: Snapshot, marker_id: str, day: date | None) -> tuple[date, dict[str, Any]]:
@@ -259,6 +270,8 @@ def _told(found: Explanation) -> Iterator[str]:
     kind = "both hold theirs as verified" if row["kind"] == "blend" else "neither is verified"
     yield f"  Opened at tick {row['marked_tick']} ({row['marked_at']:%Y-%m-%d}): {kind}; protocol {row['protocol']}."
     yield f"  {_outcome(row)}"
+    if row["pattern"].startswith(PRACTICE):
+        yield from _listed("What hubs found of it:", [_strategy(each) for each in found.strategies], nothing="nothing")
     for party in (found.teacher, found.student):
         yield ""
         yield from _party(party, found.is_made_up)
@@ -306,7 +319,7 @@ def _party(party: Party, is_made_up: bool) -> Iterator[str]:
             "      ",
         )
     if against := party.version.get("evidence_against"):
-        yield f"    against it: {against} (withdrawn, or archived by its owner)"
+        yield f"    against it: {against} (withdrawn, archived by its owner, or a hub where it got worse)"
     prior = party.prior
     yield f"  when opened: {prior['k']} of {prior['n']} trials succeeded, {prior['verifications']} verifications"
     succeeded, trials = party.simulated
@@ -317,6 +330,11 @@ def _party(party: Party, is_made_up: bool) -> Iterator[str]:
 def _work(work: Work) -> str:
     title = f' "{work.title}"' if work.title else ""
     return f"{work.work_id}{title}" + (f" {work.url}" if work.url else "")
+
+
+def _strategy(row: Mapping[str, Any]) -> str:
+    said = f"{row['practice']}, by {row['quantity']}: {row['verdict']}; {row['why']}"
+    return f"{said} [{', '.join(row['hub_ids'])}; raw bytes {', '.join(row['evidence'])}]"
 
 
 def _use(use: Use) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from coevo_pipelines.citations import asof
+from coevo_pipelines.hubs.strategies import sides
 from coevo_pipelines.influence import people
 from coevo_pipelines.influence.day import one_owner
 from coevo_pipelines.influence.load import aliases_of, claims_of, tables_of
@@ -19,8 +20,8 @@ from coevo_pipelines.rewards import persons
 from coevo_pipelines.rewards.credits import credits
 from coevo_pipelines.swarm.config import STATE
 from coevo_pipelines.swarm.frames import restored
-from coevo_pipelines.swarm.seeding.methods import blessed, vocabulary
-from coevo_pipelines.swarm.seeding.world import Known, Rules
+from coevo_pipelines.swarm.seeding.methods import blessed, practices_of, tried_of, vocabulary
+from coevo_pipelines.swarm.seeding.world import PRACTICES, TRIED, Known, Rules
 from coevo_pipelines.swarm.tick.engine import CheckpointError, OtherRules
 from coevo_pipelines.windows import DAY
 
@@ -59,6 +60,7 @@ def known_of(snapshot: Snapshot, day: date, settings: Settings) -> Known:
     scores = snapshot.scan("influence.scores", on=day).select("node_id", *SCORES).collect()
     chambers = snapshot.scan("influence.lattice", on=day).select("node_id", "chamber_id").collect()
     authors = persons.identified(first, register).with_columns(name=pl.coalesce("claimed", "name"))
+    practices, tried = _of_hubs(snapshot, day, aliases)
     return Known(
         day=day,
         works=works.join(scores, "node_id", how="left").join(chambers, "node_id", how="left"),
@@ -67,7 +69,29 @@ def known_of(snapshot: Snapshot, day: date, settings: Settings) -> Known:
         credits=persons.identified(money, register).select("node_id", "person_id", "share"),
         allocations=snapshot.scan("rewards.allocations", on=day).select("round", "person_id", "amount").collect(),
         aliases=aliases,
+        practices=practices,
+        tried=tried,
     )
+
+
+def _of_hubs(snapshot: Snapshot, day: date, aliases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`Known.practices` and `Known.tried`: of what worked on any day up to this one, what hubs say of it by now."""
+    said = snapshot.scan("hubs.strategies", upto=day).select("date", "practice", "quantity", "verdict").collect()
+    worked = said.filter(pl.col("verdict") == "works").select("practice", "quantity").unique()
+    if worked.is_empty():
+        return pl.DataFrame(schema=PRACTICES), pl.DataFrame(schema=TRIED)
+    harmed = said.filter(pl.col("date") == day, pl.col("verdict") == "harms").select("practice", "quantity")
+    hubs = snapshot.scan("hubs.registry", on=day).select("hub_id", "published_at", "practices")
+    outcomes = snapshot.scan("hubs.outcomes", upto=day).drop("date")
+    outcomes = outcomes.join(hubs, left_on=["hub_id", "event_at"], right_on=["hub_id", "published_at"], how="semi")
+    tried = tried_of(_nodes(sides(outcomes.collect()), aliases), worked, harmed)
+    return practices_of(_nodes(hubs.collect(), aliases), tried), tried
+
+
+def _nodes(hubs: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+    """With node_id: what stands for the hub's data set as of the day."""
+    joined = hubs.join(aliases.rename({"id": "hub_id"}), "hub_id", how="left")
+    return joined.with_columns(node_id=pl.coalesce("canonical", "hub_id"))
 
 
 def rules_of(settings: Settings) -> Rules:

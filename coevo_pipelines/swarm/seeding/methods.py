@@ -1,4 +1,5 @@
-"""Which methods works name: a vocabulary of names and phrases, matched against tags and titles; and who is blessed."""
+"""Which methods works name: a vocabulary of names and phrases, matched against tags and titles; which practices that
+worked hubs name; and who is blessed."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from typing import Any
 import polars as pl
 
 SHIPPED = Path(__file__).with_name("methods.toml")
+PRACTICE = "practice:"
+"""What the name of a pattern begins with that is a practice of hubs, not a method of the vocabulary."""
 
 
 class MethodsError(ValueError):
@@ -88,11 +91,47 @@ def methods_of(works: pl.DataFrame, known: Vocabulary) -> pl.DataFrame:
     return pl.concat([whole, _named(texts, known)]).unique().sort("node_id", "pattern")
 
 
+def pattern_of(practice: pl.Expr) -> pl.Expr:
+    """The pattern that a practice of hubs is; `PRACTICE` alone where it has no letter or digit."""
+    return pl.lit(PRACTICE) + _plain(practice)
+
+
+def practices_of(hubs: pl.DataFrame, tried: pl.DataFrame) -> pl.DataFrame:
+    """(node_id, pattern): which hubs do the practices of `tried`, in order. hubs: node_id, practices (what a hub says
+    that it does); tried: node_id, pattern, … of hubs that measured what it did.
+
+    Whoever measured it does it, and so does whoever has its words among what it does, by the rules of `methods_of`.
+    """
+    phrases = {name.removeprefix(PRACTICE): name for name in sorted(set(tried["pattern"]))}
+    works = hubs.select("node_id", title=pl.lit(None, pl.String), tags="practices")
+    named = methods_of(works, Vocabulary(phrases, {}))
+    return pl.concat([named, tried.select("node_id", "pattern")]).unique().sort("node_id", "pattern")
+
+
+def tried_of(sides: pl.DataFrame, worked: pl.DataFrame, harmed: pl.DataFrame) -> pl.DataFrame:
+    """(node_id, pattern, side), in order: where practices that worked made it better (1), worse (-1) or neither (0).
+
+    sides: node_id, practice, quantity, side. worked, harmed: practice, quantity. A hub may be on both sides, of
+    different quantities. Where a practice that works by one quantity harms by another, its failures there count too;
+    what is unclear does not, for it may be chance.
+    """
+    pair = ["practice", "quantity"]
+    of_others = harmed.join(worked, "practice", how="semi")
+    failed = sides.join(of_others, pair, how="semi").filter(pl.col("side") < 0)
+    found = pl.concat([sides.join(worked, pair, how="semi"), failed])
+    named = found.select("node_id", "side", pattern=pattern_of(pl.col("practice"))).filter(
+        pl.col("pattern") != PRACTICE
+    )
+    return named.select("node_id", "pattern", "side").unique().sort("node_id", "pattern", "side")
+
+
 def _named(texts: pl.DataFrame, known: Vocabulary) -> pl.DataFrame:
     # Between blanks, so that words are whole: one pass over all texts for all phrases, 4 s for a million titles.
     forms = {form: name for phrase, name in known.phrases.items() for form in (f" {phrase} ", f" {phrase}s ")}
     padded = pl.concat_str(pl.lit(" "), "text", pl.lit(" "))
-    found = texts.select("node_id", text=padded.str.extract_many(list(forms), overlapping=True))
+    found = texts.select(
+        "node_id", text=padded.str.extract_many(pl.Series(list(forms), dtype=pl.String).implode(), overlapping=True)
+    )
     return found.explode("text", empty_as_null=False).join(_rows(forms), "text").select("node_id", "pattern")
 
 

@@ -5,7 +5,7 @@
   own. Nobody is merged by name. Datasets and works that are only named are none: they hold no way of doing things.
 - Its **cluster** is who is behind it: the account of a repository, model, space or dataset, the author of a paper,
   the person where a verified claim joins them. Only what another cluster does speaks for a version.
-- A **pattern** is a method that enough organisms name in titles or tags.
+- A **pattern** is a method that enough organisms name in titles or tags; or a practice that worked at hubs.
 - A **version** is the work of that method which the organism's works cite or reuse most: by links, then influence,
   then identifier; links within its own work count too, for they say what it uses. An organism that cites none
   implements its own: the most influential of its works of the method that is code, or that another cluster builds on.
@@ -13,12 +13,18 @@
 - **e+** are the clusters, other than the version's own, of works that cite or reuse it; for an organism, other than
   its own too. Links of weight 0 (one work, owner or set of authors) never count. **e-** is one for a work that was
   withdrawn, one for a repository that its owner archived; of failed replications the lake knows nothing.
+- A **practice of hubs** (`hubs.strategies`) is a pattern from the day on which it worked. Enough hubs tried it then, so
+  `min_holders` does not count for it. It is held by the hubs that do it, each an organism of its data set, which is
+  also its version unless it cites another's more. To e+ come the hubs where it got better, to e- those where worse:
+  they tried the practice, whichever variant of it, so they speak for all. A practice that turns out not to work stays
+  a pattern, with what then speaks against it; a hub that holds no such practice is no organism.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,11 +32,15 @@ import polars as pl
 
 from coevo_pipelines.influence.scores import UNITS
 from coevo_pipelines.swarm.config import Config
-from coevo_pipelines.swarm.seeding.methods import Vocabulary, methods_of, vocabulary
+from coevo_pipelines.swarm.seeding.methods import PRACTICE, Vocabulary, methods_of, vocabulary
 
 KINDS = {"repository": "repo", "space": "repo", "model": "model", "paper": "author_cluster"}
 """By kind of work."""
 CODE = ("repository", "space", "model")
+HUB = "hub"
+"""Kind of organism: a hub's data set."""
+PRACTICES: dict[str, Any] = {"node_id": pl.String, "pattern": pl.String}
+TRIED: dict[str, Any] = {"node_id": pl.String, "pattern": pl.String, "side": pl.Int64}
 BLESSED_SHARE = 100
 """One of so many young organisms is blessed for its integrative potential."""
 PARTS = 10**12
@@ -96,6 +106,10 @@ class Known:
     """round, person_id, amount: `rewards.allocations` of the day."""
     aliases: pl.DataFrame
     """(id, canonical)."""
+    practices: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=PRACTICES))
+    """Columns `PRACTICES`: which hubs do what worked by the day, as `methods.practices_of`."""
+    tried: pl.DataFrame = field(default_factory=partial(pl.DataFrame, schema=TRIED))
+    """Columns `TRIED`: where it got better and where worse, as `methods.tried_of`."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +145,12 @@ def world_of(known: Known, rules: Rules) -> World:
     blessed, unknown = _blessed(known, organisms, rules)
     organisms = organisms.with_columns(blessed=pl.col("organism_id").is_in(blessed)).select(*ORGANISMS)
     users = uses_of(known, seats).select("target", "cluster").unique()
-    cells = _held(known, seats, methods_of(known.works, rules.methods), organisms, users, rules.min_holders)
-    versions = _versions(cells, users, seats)
-    return World(organisms, versions.select(*VERSIONS), _cells(cells, versions, users, rules.config), unknown)
+    methods = pl.concat([methods_of(known.works, rules.methods), known.practices])
+    cells = _held(known, seats, methods, organisms, users, rules.min_holders)
+    better, worse = (_clusters(known.tried.filter(side), seats) for side in (pl.col("side") > 0, pl.col("side") < 0))
+    built = _built(cells, users, better)
+    versions = _versions(cells, built, better, worse, seats)
+    return World(organisms, versions.select(*VERSIONS), _cells(cells, versions, built, better, rules.config), unknown)
 
 
 def trials_of(known: Known, rules: Rules) -> pl.DataFrame:
@@ -149,6 +166,7 @@ def trials_of(known: Known, rules: Rules) -> pl.DataFrame:
     cited = _cited(known).join(new.select("node_id"), left_on="source", right_on="node_id", how="semi")
     near = pl.concat([new["node_id"], cited["target"]]).unique()
     methods = methods_of(known.works.filter(pl.col("node_id").is_in(near.implode())), rules.methods)
+    methods = pl.concat([methods, known.practices.filter(pl.col("node_id").is_in(near.implode()))])
     new = new.join(_neighbourhood(cited, seats), "node_id", how="left").with_columns(
         community=pl.coalesce("chamber_id", "cited_chamber")
     )
@@ -179,7 +197,9 @@ def seats_of(known: Known) -> pl.DataFrame:
     is_paper = pl.col("kind") == "paper"
     behind = pl.when(is_paper).then("person_id").otherwise(pl.col("owner").str.to_lowercase())
     cluster = pl.coalesce(behind, "node_id")
+    is_hub = pl.col("node_id").is_in(known.practices["node_id"].unique().implode())
     kinds = pl.col("kind").replace_strict(KINDS, default=None, return_dtype=pl.String)
+    kinds = pl.coalesce(kinds, pl.when(is_hub).then(pl.lit(HUB)))
     return joined.with_columns(
         cluster=cluster,
         organism_id=pl.when(is_paper).then(cluster).when(kinds.is_not_null()).then("node_id"),
@@ -293,9 +313,10 @@ def _held(
     fewest: int,
 ) -> pl.DataFrame:
     """organism_id, pattern, version_id, work_id (null: the usual way), cluster (of the organism)."""
-    own = methods.join(seats.select("node_id", "organism_id", "kind", "units").drop_nulls("organism_id"), "node_id")
+    own = seats.select("node_id", "organism_id", "organism_kind", "kind", "units").drop_nulls("organism_id")
+    own = methods.join(own, "node_id")
     held = own.select("organism_id", "pattern").unique()
-    held = held.filter(pl.len().over("pattern") >= fewest)
+    held = held.filter((pl.len().over("pattern") >= fewest) | pl.col("pattern").str.starts_with(PRACTICE))
     behind = seats.select("node_id", "organism_id").drop_nulls()
     targets = methods.join(seats.select("node_id", "units"), "node_id")
     cited = (
@@ -309,7 +330,11 @@ def _held(
         .unique(["organism_id", "pattern"], keep="first")
     )
     implemented = (
-        own.filter(pl.col("kind").is_in(CODE) | pl.col("node_id").is_in(users["target"].unique().implode()))
+        own.filter(
+            pl.col("kind").is_in(CODE)
+            | (pl.col("organism_kind") == HUB)
+            | pl.col("node_id").is_in(users["target"].unique().implode())
+        )
         .sort(-pl.col("units"), "node_id")
         .unique(["organism_id", "pattern"], keep="first")
     )
@@ -323,25 +348,54 @@ def _held(
     )
 
 
-def _versions(cells: pl.DataFrame, users: pl.DataFrame, seats: pl.DataFrame) -> pl.DataFrame:
-    counted = users.group_by(work_id="target").agg(evidence_for=pl.len().cast(pl.Int64))
-    described = seats.select("title", "status", work_id="node_id")
-    joined = cells.select("pattern", "version_id", "work_id").unique()
-    joined = joined.join(counted, "work_id", how="left").join(described, "work_id", how="left")
+def _clusters(tried: pl.DataFrame, seats: pl.DataFrame) -> pl.DataFrame:
+    """pattern, cluster: who is behind the hubs."""
+    return tried.join(seats.select("node_id", "cluster"), "node_id").select("pattern", "cluster").unique()
+
+
+def _built(cells: pl.DataFrame, users: pl.DataFrame, better: pl.DataFrame) -> pl.DataFrame:
+    """pattern, work_id, cluster: who builds on each version, but for hubs that speak for all versions of a pattern."""
+    versions = cells.select("pattern", "work_id").drop_nulls().unique()
+    built = versions.join(users.rename({"target": "work_id"}), "work_id")
+    return built.join(better, ["pattern", "cluster"], how="anti")
+
+
+def _versions(
+    cells: pl.DataFrame, built: pl.DataFrame, better: pl.DataFrame, worse: pl.DataFrame, seats: pl.DataFrame
+) -> pl.DataFrame:
+    """Columns `VERSIONS`, and itself: the cluster of the version. better, worse: `_clusters`."""
+    count = pl.len().cast(pl.Int64)
+    described = seats.select("title", "status", work_id="node_id", itself="cluster")
+    own = better.select("pattern", itself="cluster", own=pl.lit(1, pl.Int64))
+    joined = cells.select("pattern", "version_id", "work_id").unique().join(described, "work_id", how="left")
+    joined = joined.join(built.group_by("pattern", "work_id").agg(built=count), ["pattern", "work_id"], how="left")
+    joined = joined.join(better.group_by("pattern").agg(better=count), "pattern", how="left")
+    joined = joined.join(worse.group_by("pattern").agg(worse=count), "pattern", how="left")
+    joined = joined.join(own, ["pattern", "itself"], how="left")
+    joined = joined.with_columns(pl.col("built", "better", "worse", "own").fill_null(0))
+    gone = pl.col("status").is_in(["withdrawn", "archived"]).fill_null(False).cast(pl.Int64)
     return joined.with_columns(
-        pl.col("evidence_for").fill_null(0),
         is_withdrawn=(pl.col("status") == "withdrawn").fill_null(False),
-        evidence_against=pl.col("status").is_in(["withdrawn", "archived"]).fill_null(False).cast(pl.Int64),
-    ).sort("pattern", "version_id")
+        evidence_for=pl.col("built") + pl.col("better") - pl.col("own"),
+        evidence_against=gone + pl.col("worse"),
+    ).select(*VERSIONS, "itself").sort("pattern", "version_id")  # fmt: skip
 
 
-def _cells(cells: pl.DataFrame, versions: pl.DataFrame, users: pl.DataFrame, config: Config) -> pl.DataFrame:
+def _cells(
+    cells: pl.DataFrame, versions: pl.DataFrame, built: pl.DataFrame, better: pl.DataFrame, config: Config
+) -> pl.DataFrame:
     from coevo_pipelines.swarm.decisions.evidence import rule
 
     joined = cells.join(versions.drop("work_id"), ["pattern", "version_id"])
-    itself = users.rename({"target": "work_id"}).with_columns(itself=pl.lit(1, pl.Int64))
-    joined = joined.join(itself, ["work_id", "cluster"], how="left").with_columns(
-        evidence_for=pl.col("evidence_for") - pl.col("itself").fill_null(0)
+    own = [
+        frame.with_columns(pl.lit(1, pl.Int64).alias(name)) for frame, name in ((built, "built"), (better, "better"))
+    ]
+    joined = joined.join(own[0], ["pattern", "work_id", "cluster"], how="left")
+    joined = joined.join(own[1], ["pattern", "cluster"], how="left")
+    # What is the version's own is not among its evidence, so it cannot be taken from that.
+    is_other = (pl.col("cluster") != pl.col("itself")).fill_null(True).cast(pl.Int64)
+    joined = joined.with_columns(
+        evidence_for=pl.col("evidence_for") - pl.col("built").fill_null(0) - pl.col("better").fill_null(0) * is_other
     )
     k = joined["evidence_for"].to_numpy().copy()
     n = k + joined["evidence_against"].to_numpy()

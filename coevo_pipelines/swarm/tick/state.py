@@ -24,7 +24,7 @@ PLUS, MINUS, PRESENT, BUSY, WAITING, UNCERTAIN, REFLEX, INHERITED = range(8)
 PLANES = 8
 NEVER = -1
 """discovered_tick of a cell that never reached +1 by own trials."""
-KINDS = ("repo", "model", "author_cluster")
+KINDS = ("repo", "model", "author_cluster", "hub")
 YOUNG, ADULT, ELDER, LOVE_CHILD = range(4)
 STREAMS = ("pairing", "outcomes", "churn", "stand_ins")
 _THETA = len(STREAMS)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coevo_pipelines.swarm.seeding.methods import MethodsError, Vocabulary, blessed, methods_of, vocabulary
+from coevo_pipelines.swarm.seeding.methods import (
+    MethodsError,
+    Vocabulary,
+    blessed,
+    methods_of,
+    practices_of,
+    tried_of,
+    vocabulary,
+)
 
 PSO, ACO, GA = "particle-swarm-optimization", "ant-colony-optimization", "genetic-algorithm"
 
@@ -64,6 +72,36 @@ def test_every_shipped_method_is_found_by_its_own_name() -> None:
     assert len(known.methods) >= 40
     assert [each for each in known.methods if each not in named(each)] == []
     assert [each for each in known.methods if each not in named(None, each)] == []
+
+
+def test_practices_of_hubs_in_their_own_words() -> None:
+    """Whoever measured it, and whoever has its words in what it does; accents, hyphens and a last "s" aside."""
+    tried = pl.DataFrame({"node_id": ["a", "b"], "pattern": ["practice:cover crop", "practice:thé"]})
+    hubs = pl.DataFrame(
+        {
+            "node_id": ["a", "b", "c", "d", "e"],
+            "practices": [[], ["pruning"], ["Winter Cover-Crops", "the"], ["crop cover", "covered crops"], [None]],
+        }
+    )
+    tried = tried.with_columns(pattern=pl.col("pattern").str.replace("thé", "the"))
+    assert practices_of(hubs, tried).rows() == [
+        ("a", "practice:cover crop"), ("b", "practice:the"), ("c", "practice:cover crop"), ("c", "practice:the"),
+    ]  # fmt: skip
+    assert practices_of(hubs, tried.clear()).rows() == []
+
+
+def test_where_it_got_better_and_where_worse() -> None:
+    rows = [
+        ("a", "Cover crops", "carbon", 1), ("a", "Cover crops", "yield", -1), ("a", "Cover crops", "water", -1),
+        ("b", "cover-crops", "carbon", 0), ("b", "mulch", "yield", -1), ("c", "…", "carbon", 1),
+    ]  # fmt: skip
+    sides = pl.DataFrame(rows, schema=["node_id", "practice", "quantity", "side"], orient="row")
+    pair = ["practice", "quantity"]
+    worked = pl.DataFrame([("Cover crops", "carbon"), ("cover-crops", "carbon"), ("…", "carbon")], pair, orient="row")
+    harmed = pl.DataFrame([("Cover crops", "yield"), ("mulch", "yield")], pair, orient="row")
+    pattern = "practice:cover crops"
+    assert tried_of(sides, worked, harmed).rows() == [("a", pattern, -1), ("a", pattern, 1), ("b", pattern, 0)]
+    assert tried_of(sides, worked, harmed.clear()).rows() == [("a", pattern, 1), ("b", pattern, 0)]
 
 
 def test_settings_add_methods_and_phrases() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from coevo_pipelines.swarm.seeding.world import (
     ORGANISMS,
     PARTS,
     TRIALS,
+    TRIED,
     VERSIONS,
     Known,
     Rules,
@@ -358,6 +360,40 @@ def test_one_row_for_each_method() -> None:
     new = paper("n", days=0, chamber_id="c1", title="PSO with genetic algorithms")
     assert adopted(new, links=[("n", "a")]) == [
         ("n", "genetic-algorithm", "c1", ["c1:genetic-algorithm"]), ("n", PSO, "c1", ["a"]),
+    ]  # fmt: skip
+
+
+def test_a_new_hub_that_takes_up_another_s_way_is_a_trial_of_it() -> None:
+    """The paper that has the practice's words in its title is of another matter."""
+    works = [
+        *(code(each, kind="hub_dataset", tags=[], days=days, chamber_id="c1") for each, days in (("h", 5), ("n", 0))),
+        paper("p", days=0, title="Compost", chamber_id="c1"), code("o", kind="hub_dataset", tags=[], chamber_id="c1"),
+    ]  # fmt: skip
+    practices = pl.DataFrame({"node_id": ["h", "n"], "pattern": "practice:compost"})
+    graph = replace(known(works, ("n", "h"), ("n", "o"), ("p", "h")), practices=practices)
+    assert trials_of(graph, ANY).select("work_id", "pattern", "community", "versions").rows() == [
+        ("n", "practice:compost", "c1", ["h"])
+    ]
+    world = world_of(graph, Rules(min_holders=9))
+    assert world.organisms.select("organism_id", "kind").rows() == [
+        ("h", "hub"), ("n", "hub"), ("p", "author_cluster"),
+    ]  # fmt: skip
+    assert world.cells.select("organism_id", "version_id", "evidence_for").rows() == [("h", "h", 2), ("n", "h", 1)]
+
+
+def test_hubs_of_one_owner_are_one_voice_and_so_is_one_that_cites_and_succeeds() -> None:
+    """Better with o and z, worse with o and q; z cites the version of o, which is no second voice for it."""
+    owners = (("a", "o"), ("b", "O"), ("c", "q"), ("d", "z"))
+    works = [code(each, owner, kind="hub_dataset", tags=[]) for each, owner in owners]
+    rows = [("a", 1), ("b", 1), ("b", -1), ("c", -1), ("d", 1)]
+    tried = pl.DataFrame([(hub, "practice:x", side) for hub, side in rows], TRIED, orient="row")
+    practices = pl.DataFrame({"node_id": list("abcd"), "pattern": "practice:x"})
+    world = world_of(replace(known(works, ("d", "a")), practices=practices, tried=tried), ANY)
+    assert world.versions.select("version_id", "evidence_for", "evidence_against").rows() == [
+        ("a", 1, 2), ("b", 1, 2), ("c", 2, 2),
+    ]  # fmt: skip
+    assert world.cells.select("organism_id", "version_id", "evidence_for", "n").rows() == [
+        ("a", "a", 1, 3), ("b", "b", 1, 3), ("c", "c", 2, 4), ("d", "a", 0, 2),
     ]  # fmt: skip
 
 

@@ -537,6 +537,61 @@ def swarm_(
         _show_days(lived)
 
 
+@bench.command("hubs")
+def hubs_(
+    hubs: Annotated[int, typer.Option("--hubs", min=2, help="That need and offer.")] = 10_000,
+    offers: Annotated[int, typer.Option("--offers", min=1, help="Rows.")] = 100_000,
+    needs: Annotated[int, typer.Option("--needs", min=1, help="Rows.")] = 60_000,
+    items: Annotated[int, typer.Option("--items", min=2, help="Things; the first is asked for most.")] = 200,
+    trials: Annotated[int, typer.Option("--trials", min=0, help="Rows that are changed, one by one; 0: none.")] = 24,
+    peers: Annotated[bool, typer.Option(help="Give a smaller world to HiGHS too.")] = True,
+    seed: SeedOption = 1,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Time the matching of needs with offers; show its proof, what one row changes, and HiGHS beside it.
+
+    The bound is what no matching of any pairs can exceed, by the prices of the solution. HiGHS solves the linear
+    program of all pairs of a smaller world of the same density, and needs `pip install "coevo_pipelines[bench]"`.
+
+    \b
+    Example:
+      coevo bench hubs --hubs 1000 --offers 10000 --needs 6000
+    """
+    from dataclasses import asdict
+
+    from coevo_pipelines.bench.hubs import run
+    from coevo_pipelines.terminal import json_out, rows_table, say
+
+    found = run(hubs, needs, offers, items, seed, trials, peers, lambda line: say(f"  {line}", style="dim", error=True))
+    if as_json:
+        json_out(asdict(found) | {"gap": found.gap})
+        return
+    rows_table(
+        ("markets", "seconds", "CPU s", "peak GB", "pairs", "rounds", "matches", "matched", "gap to the bound"),
+        [
+            (
+                f"{found.markets:,}", f"{found.seconds:.1f}", f"{found.cpu_seconds:.1f}",
+                f"{found.peak_bytes / 1e9:.2f}", f"{found.pairs:,}", str(found.rounds), f"{found.matches:,}",
+                f"{found.matched:.0%}", f"{found.gap:.1e}" if found.gap else "0",
+            )
+        ],
+    )  # fmt: skip
+    say("unmet: " + ", ".join(f"{reason} {count:,}" for reason, count in found.reasons.items()))
+    say(f"worth {found.objective:,}, at most {found.bound:,}")
+    if stable := found.stable:
+        say(
+            f"one row changes {stable.share:.2%} of what its market matches, {stable.pairs:.1f} pairs; where ties are "
+            f"left to the solver {stable.unsettled_share:.2%}, {stable.unsettled_pairs:.1f} pairs"
+        )
+    if peer := found.peer:
+        say(
+            f"HiGHS, {peer.needs:,} needs, {peer.offers:,} offers, {peer.pairs:,} pairs: {peer.seconds:.1f} CPU s, "
+            f"ours {peer.own_seconds:.1f} ({peer.seconds / max(peer.own_seconds, 1e-9):.0f} x); its objective differs "
+            f"by {peer.difference:.1e}"
+        )
+
+
 def _show_passes(raced: Iterable[Raced]) -> None:
     from coevo_pipelines.terminal import rows_table, say
 

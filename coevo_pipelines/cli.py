@@ -20,6 +20,7 @@ from coevo_pipelines.corpora.commands import corpora
 from coevo_pipelines.corpora.consent.commands import contract
 from coevo_pipelines.corpora.training.commands import chrysalis
 from coevo_pipelines.genome.commands import genome
+from coevo_pipelines.hubs.commands import hubs
 from coevo_pipelines.influence.commands import influence
 from coevo_pipelines.options import (
     DebugOption,
@@ -55,8 +56,9 @@ app = typer.Typer(
     A day is scraped (scrapes), normalized (traces) and linked into one citation and lineage graph
     (citations), whose works and people get their scores (influence), by which pools are divided (rewards).
     The ecosystem's repositories become one text with a proof for every byte (genome); from it each model
-    that agrees gets its corpus (corpora). A simulated swarm lives on it all (swarm). Every table is one
-    Parquet file a day in the lake, and all of it one DuckDB file.
+    that agrees gets its corpus (corpora). Healing hubs publish what worked and what they need (hubs). A
+    simulated swarm lives on it all (swarm). Every table is one Parquet file a day in the lake, and all of
+    it one DuckDB file.
 
     \b
     Try, offline, on the bundled sample:
@@ -70,6 +72,10 @@ app = typer.Typer(
     With a list of links of your own:
       coevo influence score links.csv --out scores.parquet
       coevo rewards allocate scores.csv --pool 1000000 --cap 5% --out receipts.csv
+
+    \b
+    With a healing hub of your own:
+      coevo hubs init my-garden --kind food --latitude 52.13 --longitude 11.63
 
     \b
     With repositories of your own:
@@ -89,6 +95,7 @@ app.add_typer(genome)
 app.add_typer(contract)
 app.add_typer(corpora)
 app.add_typer(chrysalis)
+app.add_typer(hubs)
 app.add_typer(swarm)
 app.add_typer(review)
 app.add_typer(report)

@@ -5,6 +5,7 @@ import dagster as dg
 from coevo_pipelines.citations.assets import citation_assets
 from coevo_pipelines.corpora.assets import corpus_assets
 from coevo_pipelines.genome.assets import genome_assets
+from coevo_pipelines.hubs.assets import hub_assets
 from coevo_pipelines.influence.assets import influence_assets
 from coevo_pipelines.lake.assets import catalog_asset
 from coevo_pipelines.orchestration.describing import described
@@ -28,6 +29,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         reward_assets(settings),
         *genome_assets(settings),
         *corpus_assets(settings),
+        hub_assets(settings),
         *swarm_assets(settings),
         catalog_asset(settings),
         report_asset(settings),

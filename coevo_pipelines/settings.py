@@ -335,13 +335,13 @@ class Hubs(BaseModel):
     fewest_hubs: int = Field(default=4, ge=3, description="of fewer hubs nothing is said about a practice")
     level: float = Field(default=0.95, ge=0.5, lt=1, description="of intervals")
     priority_points: int = Field(
-        default=200, ge=0, le=10_000, description="what one step of priority weighs, against 1,000 for a whole need"
+        default=200, ge=0, le=10_000, description="what a step of priority weighs, against 1,000 for what is needed"
     )
     fairness_points: int = Field(
         default=500, ge=0, le=10_000, description="what the first part of a need weighs above its last"
     )
-    km_points: int = Field(default=2, ge=0, le=1_000, description="what a kilometre costs a whole need")
-    post_points: int = Field(default=100, ge=0, le=10_000, description="what sending by post costs a whole need")
+    km_points: int = Field(default=2, ge=0, le=1_000, description="what a kilometre costs")
+    post_points: int = Field(default=100, ge=0, le=10_000, description="what sending by post costs")
 
 
 class Swarm(BaseModel):

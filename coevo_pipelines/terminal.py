@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coevo_pipelines.lake.catalog import CATALOG
+from coevo_pipelines.report.words import counted
 from coevo_pipelines.sample.label import SAMPLE_NOTE
 
 if TYPE_CHECKING:
@@ -251,9 +252,20 @@ def _in_words(catalog: Path) -> Iterator[str]:
                 (SELECT count(*) FROM swarm.review_queue r WHERE r.date = m.date AND r.status = 'open')
             FROM swarm.metrics m ORDER BY m.tick DESC LIMIT 1"""
         ).fetchall()
+        hubs = connection.execute(
+            """SELECT r.date, count(*),
+                (SELECT count(*) FROM hubs.matches m WHERE m.date = r.date),
+                (SELECT sum(needs) FROM hubs.markets m WHERE m.date = r.date),
+                (SELECT list(n || ' ' || replace(reason, '_', ' ') ORDER BY n DESC, reason) FROM
+                    (SELECT reason, count(*) AS n FROM hubs.unmatched u WHERE u.date = r.date GROUP BY ALL)),
+                (SELECT list(practice || ' (' || quantity || ')' ORDER BY practice, quantity) FROM hubs.strategies s
+                 WHERE s.date = r.date AND s.verdict = 'works'),
+                (SELECT count(*) FROM hubs.strategies s WHERE s.date = r.date)
+            FROM hubs.registry r WHERE r.date = (SELECT max(date) FROM hubs.registry) GROUP BY r.date"""
+        ).fetchall()
     if not kinds:
         return
-    plural = {"repository": "repositories"}
+    plural = {"repository": "repositories", "hub_dataset": "hub data sets"}
     works = ", ".join(
         f"{count:,} {kind if count == 1 else plural.get(kind, kind + 's')}" for kind, count in kinds if kind
     )
@@ -295,6 +307,13 @@ def _in_words(catalog: Path) -> Iterator[str]:
             f"({plus:,} verified, {zero:,} uncertain, {minus:,} failed), {decided:,} decided, {pending:,} open; "
             f"{observed:,} of {uses:,} outcomes were observed; Nyx is {'awake' if mode == 'AWAKE' else 'asleep'}; "
             f"{waiting:,} questions wait for a person."
+        )
+    for day, places, matches, needs, unmet, worked, looked_at in hubs:
+        yield (
+            f"Healing hubs of {day}: {counted(places, 'hub')}; for {counted(int(needs or 0), 'open need')} "
+            f"{counted(matches, 'match')} could be made"
+            + (f", not or not wholly met: {', '.join(unmet)}" if unmet else "")
+            + f". What worked, of {looked_at:,} looked at: {', '.join(worked) or 'nothing that is sure yet'}."
         )
     if chambers[0]:
         yield f"{chambers[0]} resonance chambers (communities); the largest is about {', '.join(chambers[1])}."

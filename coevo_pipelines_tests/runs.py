@@ -40,7 +40,7 @@ def command(*arguments: str) -> list[str]:
 
 def derived_digests(lake: Path) -> dict[str, str]:
     """sha256 by path of every derived Parquet file and release."""
-    stages = ("traces", "citations", "influence", "rewards", "genome", "corpora", "swarm")
+    stages = ("traces", "citations", "influence", "rewards", "genome", "corpora", "hubs", "swarm")
     files = [path for stage in stages for path in sorted((lake / stage).rglob("part.parquet"))]
     files += sorted((lake / "releases").rglob("release.json"))  # with the hashes of all their files
     return {str(path.relative_to(lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -1,9 +1,9 @@
 """Guarded mode: whom the readers start from, so that empty accounts cannot vote.
 
-Opening an account costs nothing, so nothing may follow from it. In guarded mode (the default for money) a GitHub or
-Hugging Face work gets no teleport unless its owner was used by somebody else's work that arXiv lists or that a
-verified person has claimed, and one owner's works together get at most a set share of all teleport. A work that
-gets no teleport still passes on what others hand to it.
+Opening an account costs nothing, so nothing may follow from it. In guarded mode (the default for money) a work of
+GitHub, of Hugging Face or of a hub gets no teleport unless its owner was used by somebody else's work that arXiv lists
+or that a verified person has claimed, and one owner's works together get at most a set share of all teleport. A work
+that gets no teleport still passes on what others hand to it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-OPEN_ACCOUNTS = ("github:", "hf:", "person:")
+OPEN_ACCOUNTS = ("github:", "hf:", "hub:", "person:")
 """Where anyone can open an account and put up works; a person stands for all accounts of hers that are claimed."""
 OWNER_CAP = 0.02
 

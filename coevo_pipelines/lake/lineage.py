@@ -51,6 +51,13 @@ _TREE = ("genome.ecosystem.mirror", "genome.ecosystem.commit")
 _WORK = ("genome.ecosystem.url", "genome.ecosystem.repo", "traces.texts.work_id", "citations.aliases.node_id")
 _ORGANISMS = ("citations.nodes.node_id", *_PEOPLE, *_REGISTER)
 
+_HUB = (
+    "kind", "title", "description", "latitude", "longitude", "area", "coarsened_km", "place", "practices", "capacity",
+    "languages", "license", "contact", "consent_by", "consent_at", "soil", "climate", "method", "since",
+)  # fmt: skip
+_WANTED = ("hubs.posts.amount", "hubs.posts.received")
+_NEAR = tuple(f"hubs.posts.{name}" for name in ("latitude", "longitude", "most_km", "from_at", "until_at", "by_post"))
+
 LINEAGE: Mapping[str, Declared] = {
     "traces.works": {
         **_read(
@@ -252,6 +259,70 @@ LINEAGE: Mapping[str, Declared] = {
     "corpora.chrysalides": {
         "release_digest": ("corpora.releases.digest",),
         **_same("corpora.releases", "blueprint", "model_id", "model_revision", "contract_hash", "genome_root"),
+    },
+    "hubs.packages": {
+        **_read("hub_id", "version", *_HUB),
+    },
+    "hubs.datasets": _read(
+        "hub_id", "resource", "role", "format", "title", "path", "rows", "refused", "bytes", "sha256", "is_checked",
+        "method",
+    ),
+    "hubs.measurements": _read(
+        "hub_id", "resource", "row", "quantity", "value", "unit", "given", "given_unit", "taken_at", "latitude",
+        "longitude", "people",
+    ),
+    "hubs.outcomes": _read(
+        "hub_id", "row", "practice", "quantity", "better", "before", "after", "unit", "given_unit", "sd_before",
+        "sd_after", "n_before", "n_after", "people", "from_at", "until_at", "method", "soil", "climate",
+    ),
+    "hubs.posts": _read(
+        "hub_id", "side", "post_id", "kind", "item", "amount", "received", "unit", "given", "from_at", "until_at",
+        "latitude", "longitude", "most_km", "by_post", "priority",
+    ),
+    "hubs.rejects": _read("hub_id", "resource", "row", "column", "found", "expected", "example"),
+    "hubs.observations": _read(
+        "hub_id", "source", "variable", "native_id", "value", "unit", "distance_km", "label", "license", "url",
+    ),
+    "hubs.registry": {
+        **_same("hubs.packages", "hub_id", "version", *_HUB),
+        "published_at": ("hubs.packages.event_at",),
+        "versions": ("hubs.packages.event_at",),
+        "datasets": ("hubs.datasets.resource",),
+        "measurements": ("hubs.measurements.value",),
+        **_all("needs offers", "hubs.posts.post_id", "hubs.posts.until_at"),
+    },
+    "hubs.strategies": {
+        **_same("hubs.outcomes", "practice", "quantity", "better", "unit"),
+        **_all("hubs hub_ids cases", "hubs.outcomes.hub_id"),
+        **_all("hubs_better hubs_worse measure", "hubs.outcomes.before", "hubs.outcomes.after"),
+        **_all(
+            "effect low high tau i2 prediction_low prediction_high verdict why", "hubs.outcomes.before",
+            "hubs.outcomes.after", "hubs.outcomes.sd_before", "hubs.outcomes.sd_after", "hubs.outcomes.n_before",
+            "hubs.outcomes.n_after",
+        ),
+        "comparable": ("hubs.outcomes.soil", "hubs.outcomes.climate", "hubs.outcomes.method"),
+        "evidence": ("hubs.outcomes.raw_sha256",),
+    },
+    "hubs.markets": {
+        **_same("hubs.posts", "kind", "item", "unit"),
+        **_all("needs offers", "hubs.posts.post_id"),
+        **_all("wanted offered", *_WANTED),
+        **_all("matched gini objective bound", *_WANTED, "hubs.posts.priority", *_NEAR),
+        "pairs": _NEAR,
+    },
+    "hubs.matches": {
+        **_all("need_hub offer_hub", "hubs.posts.hub_id"),
+        **_all("need_id offer_id", "hubs.posts.post_id"),
+        **_same("hubs.posts", "kind", "item", "unit", "by_post", "from_at", "until_at", "priority"),
+        "amount": _WANTED,
+        "distance_km": ("hubs.posts.latitude", "hubs.posts.longitude"),
+    },
+    "hubs.unmatched": {
+        "hub_id": ("hubs.posts.hub_id",),
+        "need_id": ("hubs.posts.post_id",),
+        **_same("hubs.posts", "kind", "item", "unit", "until_at", "priority"),
+        **_all("wanted missing", *_WANTED),
+        **_all("reason why", "hubs.posts.item", *_NEAR),
     },
     "swarm.organisms": {
         "organism_id": _ORGANISMS,

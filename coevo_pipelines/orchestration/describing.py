@@ -22,6 +22,7 @@ EXPLAINED: Mapping[str, str] = {
     "rewards": "explanation/rewards.md",
     "genome": "explanation/genome.md",
     "corpora": "explanation/corpora.md",
+    "hubs": "explanation/hubs.md",
     "swarm": "explanation/swarm.md",
     "reviews": "explanation/swarm.md",
 }

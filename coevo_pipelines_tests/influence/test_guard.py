@@ -67,6 +67,8 @@ def solved(links: Sequence[tuple[int, ...]], teleport: Floats) -> Solution:
         (("github:ann/x", "github:ann"), [], False),
         (("hf:model/ann/x", "hf:ann"), [], False),
         (("github:ann/x", None), [], False),
+        (("hub:ann", None), [], False),
+        (("hub:ann", None), [(1, 0)], True),
         (("doi:10.5281/zenodo.1", "github:ann"), [], False),  # a repository under its DOI
         # Used by: a listed paper, an unlisted one, another account.
         (("github:ann/x", "github:ann"), [(1, 0)], True),

@@ -16,6 +16,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from textwrap import wrap
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from coevo_pipelines.report.html import seen, text
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart
+    Links = Mapping[str, tuple[str, str]]
+    Data = Mapping[str, Sequence[Mapping[str, Any]]]
 
 WIDE, NARROW = 528, 300
 """Width of the whole picture in px, axes and their labels included."""
@@ -37,6 +40,8 @@ COUNTS, SHARES = ".3~s", ".0%"
 """Formats of numbers: 950, 1.5k, 20M; 35%."""
 SIZES = "replace(format(datum.value, '.3~s'), regexp('(\\\\D?)$'), ' $1B')"
 """An axis' `labelExpr` for bytes: 950 B, 1.5 kB, 20 MB."""
+MARK = "http://mark.invalid/"
+"""Before the key of a mark that is a link: what draws the charts makes an address of any other."""
 
 _MEASURED, _SHOWN = 15, 12
 """Lettering is laid out larger than it is shown: a reader's font may be wider than the one it is measured in."""
@@ -76,11 +81,20 @@ def figure(title: str, told: str, draw: Callable[[int], Chart]) -> str:
     return f'<figure class="chart">{caption}{drawn}</figure>\n'
 
 
-def svg(chart: Chart, label: str) -> str:
-    """The chart as SVG in the colours of the page; `label` names it for a reader who does not see it."""
-    drawn = _drawn(chart)
-    drawn.set("role", "img")
-    drawn.set("aria-label", _words(label))
+def svg(chart: Chart, label: str | None, links: Links = MappingProxyType({}), data: Data = MappingProxyType({})) -> str:
+    """The chart as SVG in the colours of the page; `label` names it for a reader who does not see it, None for a
+    picture whose page says all that it shows.
+
+    `links`: by the key in the href of a mark (`MARK` and the key), where it leads and what a pointer over it is told.
+    They are for a pointer alone: of a picture with links, all must stand on the page in words. `data`: rows of named
+    data, where there are so many that Altair would check them for longer than it takes to draw them.
+    """
+    drawn = _drawn(chart, links, data)
+    if label is None:
+        drawn.set("aria-hidden", "true")
+    else:
+        drawn.set("role", "img")
+        drawn.set("aria-label", _words(label))
     return _written(drawn)
 
 
@@ -223,11 +237,12 @@ _LEVEL = re.compile(r"(L[-\d.]+,([-\d.]+))(?:L[-\d.]+,\2(?![\d.]))+(L[-\d.]+,\2(
 """Points on a level line, of which the first and the last draw it."""
 
 
-def _drawn(chart: Chart) -> ET.Element:
+def _drawn(chart: Chart, links: Links = MappingProxyType({}), data: Data = MappingProxyType({})) -> ET.Element:
     import vl_convert
 
     # Altair has checked each part when it was made; to check the whole again takes as long as to draw it.
-    spec = _safe(chart.to_dict(validate=False))
+    given = chart.to_dict(validate=False)
+    spec = _safe({**given, "datasets": {**given.get("datasets", {}), **data}})
     columns = 4 if spec.get("width", WIDE) > (WIDE + NARROW) // 2 else 2
     legend = {**_CONFIG["legend"], "columns": columns, "labelLimit": spec.get("width", WIDE) // columns - 38}
     spec["config"] = {**spec.get("config", {}), **_CONFIG, "legend": legend}
@@ -236,13 +251,32 @@ def _drawn(chart: Chart) -> ET.Element:
     source = vl_convert.vegalite_to_svg(spec, format_locale=_NUMBERS, allowed_base_urls=[])
     root = ET.fromstring(re.sub(r'"-?\d*\.?\d*e-\d+"', '"0"', source))
     _legend_to_the_left(root)
+    found = {each: _key(each) for each in root.iter(f"{{{_SVG}}}a")}
     identity = sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
     ids = [each.attrib["id"] for each in root.iter() if "id" in each.attrib]
     _clean(root, {old: f"{identity}-{place}" for place, old in enumerate(ids)})
+    for each, key in found.items():
+        _link(each, *links.get(key, ("", "")))
     root.set("font-family", _FONT)
     root.set("font-size", str(_SHOWN))
     root.attrib.pop("class", None)
     return root
+
+
+def _key(anchor: ET.Element) -> str:
+    return next((value for name, value in anchor.items() if name.endswith("href")), "").removeprefix(MARK)
+
+
+def _link(anchor: ET.Element, address: str, words: str) -> None:
+    """Make it one that a pointer finds and the keyboard passes by, or no link at all."""
+    if address:
+        anchor.set("href", address)
+        anchor.set("tabindex", "-1")
+        told = ET.Element(f"{{{_SVG}}}title")
+        told.text = _words(words)
+        anchor.insert(0, told)
+    else:
+        anchor.tag = f"{{{_SVG}}}g"
 
 
 _NUMBERS = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["$", ""], "minus": "−"}

@@ -13,7 +13,7 @@ from coevo_pipelines.report.html import text
 
 
 def address(kind: str, identifier: str) -> str:
-    """Of the page of a work, person, repository or chamber."""
+    """Of the page of a work, person, repository, chamber or hub."""
     return f"{kind}.html?id={quote(identifier, safe=':/')}"
 
 

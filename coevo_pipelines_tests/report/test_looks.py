@@ -23,7 +23,7 @@ from coevo_pipelines_tests.runs import DAYS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-KINDS = ("work", "person", "repository", "chamber")
+KINDS = ("work", "person", "repository", "chamber", "hub")
 NAMES = [page.name for page in PAGES]
 VIEWS = [(width, dark) for width in (WIDE, PHONE) for dark in (False, True)]
 AXE = ((WIDE, False), (PHONE, True))

@@ -14,7 +14,7 @@ from coevo_pipelines.lake.schemas import KINDS, RELATIONS
 from coevo_pipelines.report import links
 from coevo_pipelines.report.html import table, text
 from coevo_pipelines.report.page import Page
-from coevo_pipelines.report.words import counted, percent, short
+from coevo_pipelines.report.words import counted, kind, percent, short
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,6 +55,7 @@ KIND_WORDS = {
     "model": "models",
     "dataset": "datasets",
     "space": "spaces",
+    "hub_dataset": "hub data sets",
 }
 SHAPES = {
     "paper": '<circle cx="8" cy="8" r="6"/>',
@@ -62,6 +63,7 @@ SHAPES = {
     "model": '<path d="M8 .8 15.2 8 8 15.2.8 8Z"/>',
     "dataset": '<path d="M8 1.6 14.8 14H1.2Z"/>',
     "space": '<path d="M5.2 1.6h5.6v3.6h3.6v5.6h-3.6v3.6H5.2v-3.6H1.6V5.2h3.6Z"/>',
+    "hub_dataset": '<path d="M15 8 11.5 14h-7L1 8l3.5-6h7Z"/>',
     "": '<circle cx="8" cy="8" r="5" fill="none" stroke="currentColor" stroke-width="2"/>',
 }
 """As the picture draws them (web/graph.js)."""
@@ -175,7 +177,7 @@ def _list(nodes: pl.DataFrame, about: About) -> str:
     rows = [
         (
             links.to("work", row["node_id"], short(row["title"] or row["node_id"])),
-            escape("only named" if row["is_stub"] else row["kind"] or "–"),
+            escape("only named" if row["is_stub"] else kind(row["kind"] or "–")),
             text(str(row["created"] or "–")),
             links.proof("influence.scores", about.day, f"{row['in_degree']:,}", node_id=row["node_id"]),
             links.proof("influence.scores", about.day, percent(row["inflow"], 2), node_id=row["node_id"]),

@@ -36,6 +36,7 @@ FAILURES, REJECTS, QUARANTINED = 20, 20, 20
 TITLES = {
     "arxiv": "arXiv", "github": "GitHub", "huggingface": "Hugging Face", "openalex": "OpenAlex", "register": "Register",
     "semanticscholar": "Semantic Scholar", "crossref": "Crossref", "arxiv_oai": "arXiv OAI-PMH",
+    "hubs": "Healing hubs", "gbif": "GBIF", "nasa_power": "NASA POWER",
 }  # fmt: skip
 """What people call the sources."""
 

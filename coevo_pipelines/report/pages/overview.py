@@ -11,9 +11,9 @@ from coevo_pipelines.report.entities.asked import Queries
 from coevo_pipelines.report.html import long, name, rest, table, text
 from coevo_pipelines.report.links import proof, to
 from coevo_pipelines.report.page import Page
-from coevo_pipelines.report.pages import health
+from coevo_pipelines.report.pages import health, hubs, strategies
 from coevo_pipelines.report.pages.works import LEADING, described, percent_of, reasons
-from coevo_pipelines.report.words import counted, short, size
+from coevo_pipelines.report.words import counted, kind, percent, short, size
 from coevo_pipelines.terminal import money
 
 if TYPE_CHECKING:
@@ -83,7 +83,13 @@ _OWN = {
     "edges": f"""SELECT date, relation, count(*) AS links FROM citations.edges
         WHERE date BETWEEN getvariable('day') - {DAYS - 1} AND getvariable('day') GROUP BY ALL ORDER BY ALL""",
 }
-QUERIES = Queries(lambda: {**health.QUERIES, **LEADING, **_OWN})
+_HUBS = {
+    "hubs": """SELECT count(*) AS hubs, coalesce(sum(measurements), 0)::BIGINT AS measurements FROM hubs.registry
+        WHERE date = getvariable('day')""",
+    "met": hubs.MET,
+    **strategies.QUERIES,
+}
+QUERIES = Queries(lambda: {**health.QUERIES, **LEADING, **_OWN, **_HUBS})
 
 
 def body(frames: Frames, about: About) -> str:
@@ -161,6 +167,8 @@ def _cards(frames: Frames, about: About) -> str:
         ("Works in the graph", f'<a class="proof" href="works.html">{graph["works"]:,}</a>'),
         ("Links in the graph", f'<a class="proof" href="graph.html">{graph["links"]:,}</a>'),
         ("Chambers", proof("influence.chambers", about.day, f"{frames['chambers'].height:,}")),
+        ("Healing hubs", f'<a class="proof" href="hubs.html">{frames["hubs"]["hubs"][0]:,}</a>'),
+        ("Open needs", f'<a class="proof" href="resources.html">{int(frames["met"]["needs"].sum()):,}</a>'),
     ]
     told = "".join(f"<div><dt>{what}</dt><dd>{number}</dd></div>" for what, number in cards)
     return f'<section><h2 class="first">In numbers</h2><dl>{told}</dl>{_WHAT}</section>\n'
@@ -189,12 +197,12 @@ def _new(frames: Frames, about: About) -> str:
         return f"{head}<p>No new work came out on this day.</p>\n"
     counts = new.explode("sources").group_by("sources", "kind").len().sort("sources", "kind")
     chips = "".join(
-        f"<li>{health.TITLES.get(source, source)}: {counted(number, kind)}</li>"
-        for source, kind, number in counts.iter_rows()
+        f"<li>{health.TITLES.get(source, source)}: {counted(number, of)}</li>"
+        for source, of, number in counts.iter_rows()
     )
     items = "".join(
-        f'<li>{to("work", row["node_id"], short(row["title"] or row["node_id"], 160))} <span class="chip">{row["kind"]}'
-        f'</span> <span class="soft">'
+        f'<li>{to("work", row["node_id"], short(row["title"] or row["node_id"], 160))} '
+        f'<span class="chip">{kind(row["kind"])}</span> <span class="soft">'
         + proof(
             "traces.works", about.day, _and([health.TITLES.get(each, each) for each in row["sources"]]),
             work_id=row["work_id"],
@@ -220,8 +228,8 @@ def _changed(frames: Frames, about: About) -> str:
     if changed.is_empty():
         return '<h2 id="changed">Changed works</h2>\n<p>No known work changed on this day.</p>\n'
     items = "".join(
-        f'<li>{to("work", row["node_id"], short(row["title"] or row["node_id"], 160))} <span class="chip">{row["kind"]}'
-        f"</span> "
+        f"<li>{to('work', row['node_id'], short(row['title'] or row['node_id'], 160))} "
+        f'<span class="chip">{kind(row["kind"])}</span> '
         + ("" if row["status"] == "active" else f"{health.state_of('warn', 'now ' + row['status'])} ")
         + '<span class="soft">'
         + proof("traces.works", about.day, health.TITLES.get(row["source"], row["source"]), work_id=row["work_id"])
@@ -299,6 +307,7 @@ def _rest_of_day(frames: Frames, about: About) -> str:
         ("Rewards", "rewards.html", _rounds(frames, about)),
         ("Genome", "genome.html", _genome(frames["genome"], about)),
         ("Corpora", "corpora.html", _corpora(frames["corpora"])),
+        ("Hubs", "hubs.html", _hubs(frames)),
         ("Swarm", "swarm.html", _swarm(frames["swarm"])),
     )
     items = "".join(f'<div><dt><a href="{page}">{title}</a></dt><dd>{said}</dd></div>' for title, page, said in lines)
@@ -358,6 +367,19 @@ def _corpora(releases: pl.DataFrame) -> str:
     return f"{counted(len(said), 'training corpus')}: {_and(shown)}."
 
 
+def _hubs(frames: Frames) -> str:
+    number, measurements = frames["hubs"].row(0)
+    if not number:
+        return "No healing hub has published anything yet."
+    met = frames["met"]
+    needs, part = int(met["needs"].sum()), hubs.met_share(met)
+    said = "no open need" if part is None else f"{counted(needs, 'open need')}, {percent(part)} met"
+    return (
+        f"{counted(number, 'healing hub')} with {counted(measurements, 'measurement')}; "
+        f'<a href="resources.html">{said}</a>; {strategies.works(frames)}.'
+    )
+
+
 def _swarm(metrics: pl.DataFrame) -> str:
     if metrics.is_empty():
         return "No simulation ran on this day."
@@ -378,7 +400,7 @@ def _history(frames: Frames, about: About) -> str:
     works = frames["history"].filter(pl.col("date") >= days[0]).select("date", pl.col("kind").alias("of"), n="works")
     links = frames["edges"].filter(pl.col("date") >= days[0]).select("date", pl.col("relation").alias("of"), n="links")
     drawn = "".join(
-        _chart(title, each.with_columns(pl.col("of").str.replace_all("_", " ")), about)
+        _chart(title, each.with_columns(pl.col("of").map_elements(kind, pl.String)), about)
         for title, each in (("New works a day", works), ("New links a day", links))
         if each.height
     )

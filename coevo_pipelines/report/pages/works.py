@@ -12,7 +12,7 @@ from coevo_pipelines.report.entities.asked import Queries, over_graph
 from coevo_pipelines.report.html import rest, seen, table, text
 from coevo_pipelines.report.links import proof, to
 from coevo_pipelines.report.page import Page
-from coevo_pipelines.report.words import counted, percent, short
+from coevo_pipelines.report.words import counted, kind, percent, short
 
 if TYPE_CHECKING:
     from coevo_pipelines.report.page import About, Frames
@@ -90,7 +90,7 @@ def _reason(rows: Sequence[Row]) -> str:
 
 def described(row: Row) -> str:
     """What a work is, in a few words of HTML."""
-    parts = [row["kind"] or "work", row["year"], row["field"]]
+    parts = [kind(row["kind"] or "work"), row["year"], row["field"]]
     words = " · ".join(text(each) for each in parts if each)
     if row["chamber_id"]:
         words += f" · {to('chamber', row['chamber_id'], ', '.join(row['terms'] or []) or row['chamber_id'])}"
@@ -111,7 +111,7 @@ def body(frames: Frames, about: About) -> str:
 
 
 def _search(works: int, files: int) -> str:
-    kinds = "".join(f'<option value="{kind}">{kind}</option>' for kind in KINDS)
+    kinds = "".join(f'<option value="{each}">{kind(each)}</option>' for each in KINDS)
     return (
         '<noscript><p class="note">The search takes JavaScript; the list below works without it.</p></noscript>\n'
         f'<form class="search" role="search" id="search" data-files="{files}" hidden>'

@@ -24,7 +24,7 @@
     : entity.section("Works", null,
       entity.table("The most influential first", ["Work", "Kind", "Influence#", "Core#"], (chamber.members ?? []).map(
         ([node, label, kind, influence, core, crystalline]) => [
-          [entity.to("work", node, label), crystalline ? entity.soft(" crystalline") : null], kind ?? "only named",
+          [entity.to("work", node, label), crystalline ? entity.soft(" crystalline") : null], kind ? coevo.kind(kind) : "only named",
           influence === null ? "" : entity.proof("influence.scores", { node_id: node }, entity.percent(influence)),
           entity.proof("influence.lattice", { node_id: node }, entity.count(core))])),
       entity.rest(chamber.members?.length ?? 0, chamber.size, "works", "influence.lattice"));

@@ -1,4 +1,4 @@
-// What the pages of a work, person, repository and chamber share: they take one record out of the files beside them and
+// What the pages of a work, person, repository, chamber and hub share: they take one record out of the files beside them and
 // show it. Names and titles become text nodes (coevo.make), never HTML.
 "use strict";
 const entity = {
@@ -216,7 +216,7 @@ const entity = {
   // A form would be forbidden to send anything: the button goes there itself.
   goto(kind, asked = "") {
     const EXAMPLES = { work: "arxiv:1306.2257", person: "orcid:0000-0002-1825-0097", repository: "github:owner/name",
-      chamber: "2026-11-20-0001" };
+      chamber: "2026-11-20-0001", hub: "hub:green-valley" };
     const field = coevo.make("input", { type: "search", placeholder: EXAMPLES[kind] });
     const form = coevo.make("form", { class: "search", role: "search" },
       coevo.make("label", {}, `Identifier of a ${kind}`, field), coevo.make("button", { type: "submit" }, "Show"));

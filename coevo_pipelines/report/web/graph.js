@@ -29,7 +29,7 @@
 
   const title = (i) => works.title[i] ?? works.id[i];
   const kind = (i) => (works.stub[i] ? -1 : works.kind[i]);
-  const kindWord = (i) => (works.stub[i] ? "only named" : (head.kinds[works.kind[i]] ?? "work"));
+  const kindWord = (i) => (works.stub[i] ? "only named" : coevo.kind(head.kinds[works.kind[i]] ?? "work"));
   const date = (days) => (days === null ? "no date" : new Date(days * 864e5).toISOString().slice(0, 10));
   const year = (days) => new Date(days * 864e5).getUTCFullYear();
   const count = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
@@ -108,6 +108,7 @@
               if (v_shape < 2.5) return (q.x + q.y - 1.3) * 0.707;
               if (v_shape < 3.5) return max(q.x * 0.88 + p.y * 0.48 - 0.55, -p.y - 0.75);
               if (v_shape < 4.5) return max(max(q.x, q.y) - 1.1, min(q.x, q.y) - 0.48);
+              if (v_shape < 5.5) return max(q.x * 0.866 + q.y * 0.5, q.y) - 0.95;
               return length(p) - 0.95;
             }
             void main() {
@@ -119,7 +120,7 @@
               float inside = clamp(0.5 - d, 0.0, 1.0);
               float rim = clamp(1.5 - d, 0.0, 1.0);
               vec3 body = v_color.rgb;
-              if (v_shape > 4.5) body = mix(u_paper, body, clamp(d + 2.2, 0.0, 1.0));
+              if (v_shape > 5.5) body = mix(u_paper, body, clamp(d + 2.2, 0.0, 1.0));
               gl_FragColor = vec4(mix(u_paper, body, inside) * rim, rim) * v_color.a;
               #endif
             }`,
@@ -410,6 +411,7 @@
       3: [[0, -1.15], [1.03, 0.75], [-1.03, 0.75]],
       4: [[-0.48, -1.1], [0.48, -1.1], [0.48, -0.48], [1.1, -0.48], [1.1, 0.48], [0.48, 0.48], [0.48, 1.1],
         [-0.48, 1.1], [-0.48, 0.48], [-1.1, 0.48], [-1.1, -0.48], [-0.48, -0.48]],
+      5: [[1.1, 0], [0.55, 0.95], [-0.55, 0.95], [-1.1, 0], [-0.55, -0.95], [0.55, -0.95]],
     }[kind(i)];
     if (points) {
       for (const [px, py] of points) path.lineTo(x + px * r, y + py * r);
@@ -863,7 +865,7 @@
       nodeReducer: (key) => {
         const i = Number(key);
         const { x, y } = at(i);
-        return { x, y, size: size(i), color: colour(i), shape: kind(i) < 0 ? 5 : kind(i), hidden: !shown[i], type: "work" };
+        return { x, y, size: size(i), color: colour(i), shape: kind(i) < 0 ? 6 : kind(i), hidden: !shown[i], type: "work" };
       },
       edgeReducer: (key) => ({
         type, size: head.drawn > FEW ? 0.7 : 1.3, color: paint.thread[ties.r[key]], hidden: !drawn(key),

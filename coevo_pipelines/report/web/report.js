@@ -64,11 +64,14 @@ const coevo = {
     return element;
   },
 
+  // What a work is, for people; as report/words.py.
+  kind: (of) => (of === "hub_dataset" ? "hub data set" : of),
+
   asked(name) {
     return new URLSearchParams(location.search).get(name);
   },
 
-  // Of the page of a work, person, repository or chamber; as report/links.py.
+  // Of the page of a work, person, repository, chamber or hub; as report/links.py.
   address(kind, id) {
     return `${kind}.html?id=${encodeURIComponent(id).replaceAll("%3A", ":").replaceAll("%2F", "/")}`;
   },

@@ -200,14 +200,16 @@
 
   entity.page("work", (id, work) => {
     entity.head(work.title ?? id);
-    const kind = work.stub ? "Only named" : work.kind[0].toUpperCase() + work.kind.slice(1);
+    const kind = work.stub ? "Only named" : coevo.kind(work.kind).replace(/^./, (first) => first.toUpperCase());
     return [
       entity.paragraph("lead", make("span", { class: "chip" }, kind), " ",
         work.stub ? "No source told of this work itself: it is known only because other works name it."
           : work.rank ? `Number ${entity.count(work.rank[0])} of ${entity.count(work.rank[1])} by influence` +
             `${work.used ? `; ${entity.many(Object.values(work.used).reduce((sum, each) => sum + each), "link leads", "links lead")} to it` : ""}.`
             : "It has no score on this day.",
-        ...(work.kind === "repository" ? [" ", make("a", { href: coevo.address("repository", id) }, "Its side in the genome")] : [])),
+        ...(work.kind === "repository" ? [" ", make("a", { href: coevo.address("repository", id) }, "Its side in the genome")] : []),
+        ...(work.kind === "hub_dataset" ? [" ", make("a", { href: coevo.address("hub",
+          [id, ...(work.aliases ?? [])].find((each) => each.startsWith("hub:")) ?? id) }, "The hub that it is of")] : [])),
       described(id, work),
       scored(id, work),
       linked(id, work.stub ? "What names it" : "Who uses it", "The reason for its score: links into it, of the most influential users first.",

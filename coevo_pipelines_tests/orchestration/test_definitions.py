@@ -199,7 +199,10 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
 
     assert parents("scrapes/register") == set()
     assert parents("scrapes/arxiv") == {"scrapes/register"}, "who has opted out is known first"
-    sources = ("arxiv", "github", "huggingface", "openalex", "register")
+    of_places = {"scrapes/gbif", "scrapes/nasa_power"}
+    for name in of_places:
+        assert parents(name) == {"scrapes/register", "scrapes/hubs"}, "where hubs are is known first"
+    sources = ("arxiv", "github", "hubs", "huggingface", "openalex", "register")
     assert parents("traces/works") == parents("traces/claims") == {f"scrapes/{name}" for name in sources}
     assert parents("citations/edges") == {f"traces/{name}" for name in ("works", "references", "people", "identities")}
     graph_of_a_day = {f"citations/{name}" for name in ("nodes", "aliases", "edges")}
@@ -215,9 +218,14 @@ def test_the_stages_follow_each_other(definitions: dg.Definitions) -> None:
     of_genome = {f"genome/{name}" for name in ("files", "repositories", "ecosystem", "manifest")}
     assert parents("corpora/sample") == {"corpora/contracts", *of_works, *of_graph, *of_genome}
     assert parents("corpora/chrysalides") == {"corpora/releases"}
+    of_consent = {"traces/people", "traces/optouts", "traces/claims"}
+    assert parents("hubs/registry") == parents("hubs/matches") == {"scrapes/hubs", *of_places, *of_consent}
+    of_hubs = {"hubs/registry", "hubs/strategies", "hubs/outcomes"}
     of_world = {"traces/works", "traces/people", "traces/claims", "traces/contributions", "rewards/allocations"}
     of_lattice = {"influence/scores", "influence/lattice", *graph_of_a_day}
-    assert parents("swarm/cells") == parents("swarm/review_queue") == {"reviews/decisions", *of_world, *of_lattice}
+    assert parents("swarm/cells") == parents("swarm/review_queue") == {
+        "reviews/decisions", *of_world, *of_lattice, *of_hubs,
+    }  # fmt: skip
     tables_made = {name.replace(".", "/") for name in MADE}
     assert parents("lake/catalog") == tables_made
     assert parents("report/snapshot") == {"lake/catalog"}
@@ -228,7 +236,7 @@ def test_what_stands_before_money_blocks(definitions: dg.Definitions) -> None:
     guards = {
         "sums_to_one": "influence/scores", "adds_up": "rewards/rounds", "root": "genome/manifest",
         "consent": "corpora/releases", "sums_to_zero": "swarm/lifeforce_ledger",
-        "nobody_pretends": "swarm/decision_markers", "rows_as_committed": "lake/catalog",
+        "nobody_pretends": "swarm/decision_markers", "conserved": "hubs/matches", "rows_as_committed": "lake/catalog",
     }  # fmt: skip
     for name, asset in guards.items():
         check = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)

@@ -31,7 +31,7 @@ FIELDS = (
 )  # fmt: skip
 """Of an entry, in the order in which the data files hold them (so in web/proof.js)."""
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-QUOTED = frozenset({"references", "offset", "at", "lambda"})
+QUOTED = frozenset({"references", "offset", "at", "lambda", "column"})
 """Names of the registry that DuckDB reserves."""
 
 

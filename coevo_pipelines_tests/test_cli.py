@@ -180,7 +180,7 @@ def test_settings_show_the_file_the_environment_and_no_secret(tmp_path: Path) ->
     [
         ("grace_hours = 'two'", "grace_hours: Input should be a valid integer"),
         ("nonsense = 1", "nonsense: Extra inputs are not permitted"),
-        ("[sources.zenodo]\npage_size = 1", "unknown source 'zenodo'; known: arxiv, arxiv_oai, crossref, github"),
+        ("[sources.zenodo]\npage_size = 1", "unknown source 'zenodo'; known: arxiv, arxiv_oai, crossref, gbif, github"),
         ("grace_hours = ", "not valid TOML"),
         ("topics = []", "topics is empty"),
     ],

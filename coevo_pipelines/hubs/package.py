@@ -304,13 +304,13 @@ def _package(given: Mapping[str, Any], rules: Rules, say: _Said) -> Package | No
     contact = say.text(hub, "contact", "hub.contact", "the address of a page where people can write to you",
                        "https://example.org/contact", form=_is_address)  # fmt: skip
     context = _context(hub, kind, say)
-    since = created
+    since = None if created is None else _midnight(created.date())  # a day, as later versions have it in `since`
     if hub.get("since") is not None:
         day = _day(hub["since"])
         if day is None or (created is not None and day > created.date()):
             expected = "the day when the hub first published, not after `created`"
             say("hub.since", seen(hub["since"]), expected, "2017-05-01", fatal=False)
-        elif created is not None and day != created.date():
+        else:
             since = _midnight(day)
     version = given.get("version")
     if isinstance(version, int | float) and not isinstance(version, bool):

@@ -408,7 +408,7 @@ def _parse_descriptor(exchange: Exchange, traces: Traces) -> None:
 def _describe(package: Package, traces: Traces) -> None:
     accounts = [account(each.path) for each in package.contributors]
     owner = next(filter(None, accounts), None)
-    is_first = package.since == package.created
+    is_first = package.since.date() == package.created.date()
     traces.work(
         package.hub_id,
         kind="hub_dataset",

@@ -80,7 +80,7 @@ def test_one_stage_alone_later_days_first(sample: Settings, tmp_path: Path) -> N
     span = {"dagster/asset_partition_range_start": str(DAYS[0]), "dagster/asset_partition_range_end": str(DAYS[2])}
     with instance(settings) as opened:
         assert job.execute_in_process(instance=opened, asset_selection=early, tags=span).success
-        for stage in ("citations", "influence", "rewards", "genome", "corpora", "swarm"):
+        for stage in ("citations", "influence", "rewards", "genome", "corpora", "hubs", "swarm"):
             late = [key for key in graph.get_all_asset_keys() if key.path[0] == stage]
             tables = [".".join(key.path) for key in late]
             for day in reversed(DAYS):
@@ -170,7 +170,9 @@ def test_live_without_a_network_says_one_line_a_source_and_loses_nothing(tmp_pat
     status = json.loads(coevo("status", "--source", "live", "--json", cwd=tmp_path).stdout)
     whole = {row["table"] for row in status["tables"] if row["incomplete"] != ["2026-01-01"]}
     # Without a file where it is looked for by default nobody has claimed anything; contracts are asked of nobody.
-    assert whole == {"scrapes.register", "corpora.contracts"}
+    # Where there are no hubs, nobody is asked for any, or about their places.
+    nobody = {f"scrapes.{name}" for name in ("hubs", "gbif", "nasa_power")}
+    assert whole == {"scrapes.register", "corpora.contracts", *nobody}
 
 
 def test_an_incomplete_day_is_filled_by_the_next_run(sample: Settings, tmp_path: Path) -> None:

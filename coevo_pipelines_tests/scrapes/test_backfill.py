@@ -84,7 +84,8 @@ def captured(name: str, day: date, at: datetime, root: str, settings: Settings, 
 
 
 def test_every_source_is_in_the_table() -> None:
-    assert set(TABLE) == set(SOURCES)
+    of_hubs = {"hubs", "gbif", "nasa_power"}  # whose past days are in tests of their own
+    assert set(TABLE) == set(SOURCES) - of_hubs
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -256,7 +256,7 @@ def test_nothing_of_a_later_day_is_in_a_record(catalog: duckdb.DuckDBPyConnectio
 def test_an_empty_catalog_has_no_records_and_its_pages_say_so() -> None:
     connection = catalog_of({})
     connection.execute("CREATE SCHEMA lake; CREATE TABLE lake.commits (table_name VARCHAR, date DATE)")
-    assert all_of(connection, DAY) == {"work": {}, "person": {}, "repository": {}, "chamber": {}}
+    assert all_of(connection, DAY) == {"work": {}, "person": {}, "repository": {}, "chamber": {}, "hub": {}}
     for page in entities.PAGES:
         assert "There are no " in page.body(answers(connection, page.queries), About(DAY, "live", (DAY,)))
 

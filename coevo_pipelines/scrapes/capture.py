@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -125,15 +124,21 @@ def places(lake: Lake, day: date, settings: Settings, consent: Consent = EVERYBO
     """Where the hubs are that had published by the end of `day`, by the last package of each, in order of their ids;
     without those that `consent` withholds: nobody is asked about them.
 
-    As in hubs.packages, a package counts on the day on which it was created, if it was read then.
+    Known from what was read of hubs for that day alone: descriptors of all packages that there are. So it does not
+    depend on which other days have been made.
     """
+    import polars as pl
+
     from coevo_pipelines.hubs.package import Package, Rules, read_descriptor
 
     rules = Rules(home_km=settings.hubs.home_km, fewest_people=settings.hubs.fewest_people)
+    first, end = settings.window(settings.opening).start, settings.window(day).end
+    good = pl.col("url").str.contains(DESCRIPTOR, literal=True) & pl.col("error").is_null() & (pl.col("status") < 300)
+    stored = lake.scan(f"scrapes.{HUBS}", on=day).filter(good).sort("capture", "sequence").select("url", "body")
     last: dict[str, tuple[Package, bool]] = {}
-    for body, days in _descriptors(lake, day):
-        package, _ = read_descriptor(body, rules)
-        if package is None or not any(package.created in settings.window(read) for read in days):
+    for url, body in stored.collect().iter_rows():
+        package, _ = read_descriptor(body, rules) if is_descriptor(url) else (None, [])
+        if package is None or not first <= package.created < end:
             continue
         known = last.get(package.hub_id)
         if known is None or known[0].created <= package.created:
@@ -142,27 +147,6 @@ def places(lake: Lake, day: date, settings: Settings, consent: Consent = EVERYBO
     return tuple(
         Place(hub_id, one.latitude, one.longitude) for hub_id, (one, is_out) in sorted(last.items()) if not is_out
     )
-
-
-def _descriptors(lake: Lake, day: date) -> Iterator[tuple[bytes, list[date]]]:
-    """Each descriptor that was read by `day`, oldest first, once, with the days on which it was read: most are the same
-    every day, so their bodies are looked up only where they first came."""
-    import polars as pl
-
-    table = f"scrapes.{HUBS}"
-    good = pl.col("url").str.contains(DESCRIPTOR, literal=True) & pl.col("error").is_null() & (pl.col("status") < 300)
-    stored = lake.scan(table, upto=day).filter(good)
-    order = ["date", "capture", "sequence"]
-    rows = stored.select(*order, "url", "body_sha256").collect().sort(order)
-    rows = rows.filter(pl.Series([is_descriptor(url) for url in rows["url"]], dtype=pl.Boolean))
-    days = rows.group_by("body_sha256", maintain_order=True).agg(
-        first=pl.col("date").first(), days=pl.col("date").unique()
-    )
-    for (first,), new in days.group_by("first", maintain_order=True):
-        wanted = lake.scan(table, on=first).filter(good, pl.col("body_sha256").is_in(new["body_sha256"].to_list()))
-        bodies = dict(wanted.select("body_sha256", "body").collect().iter_rows())
-        for digest, _, read in new.iter_rows():
-            yield bodies[digest], read
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 The setting `sources.hubs.base_url` is the http(s) address of an index, `{"packages": ["green-valley/datapackage.json",
 …]}`, or of one datapackage.json, or a folder here with a folder a package; empty, nothing is asked. Of a package that
-was not published on the day nothing but its descriptor is read. Raw bytes are looked at before they are kept
-(`hubs/raw.py`): the place of a private home is moved, and a file that is refused is not stored.
+was not published on the day nothing but its descriptor is read, which says where the hub is. Raw bytes are looked at
+before they are kept (`hubs/raw.py`): the place of a private home is moved, and a file that is refused is not stored.
 
 How things are named: a file of hub x is stored under its address with `#hub:x`, one that was read here under
 `hubs:x/<path>`. Nothing but what lies below the index's own address is asked for, and no redirect is followed.
@@ -225,7 +225,7 @@ class _Hubs:
     def _package_of_a_folder(self, folder: Path) -> None:
         body = _read(folder / DESCRIPTOR, self._limit)
         name, created = _facts(body)
-        if created is not None and created not in self.scrape.window:
+        if created is not None and created >= self.scrape.window.end:
             return
         url = f"{_LOCAL}{quote(name or folder.name, safe='')}/{DESCRIPTOR}"
         if name in self.taken:

@@ -1,4 +1,5 @@
-"""Images and recordings of a hub: named by address and hash and never fetched, or files of the package, which are read.
+"""Images and recordings of a hub: named by address and hash, never fetched. A photo may tell where it was taken: none is
+kept.
 
 A hash is `sha256:` and 64 hexadecimal digits. The Data Package standard takes MD5 and SHA-1 too (and MD5 where no name
 stands before it), but of both it is known how to make two files with one hash: RFC 6151, and Stevens and others (2017),
@@ -26,17 +27,7 @@ _SUFFIXES = {
     "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "opus": "audio/ogg", "m4a": "audio/mp4",
 }  # fmt: skip
 _DIGITS = {32: "MD5", 40: "SHA-1", 128: "SHA-512"}
-_SIGNATURES: Mapping[str, tuple[bytes, ...]] = {
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/gif": (b"GIF87a", b"GIF89a"),
-    "image/tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "audio/flac": (b"fLaC",),
-    "audio/ogg": (b"OggS",),
-}
-"""How files of a type begin (https://www.iana.org/assignments/media-types and the formats' own specifications)."""
 _ADDRESS = "https://example.org/before.jpg"
-_PATH_PART = re.compile(r"[^\x00-\x1f\x7f/\\:*?\"<>|]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,6 @@ class Media:
     mediatype: str
     sha256: str
     bytes: int | None
-    is_local: bool
 
     @property
     def format(self) -> str:
@@ -66,7 +56,7 @@ def media_of(given: Mapping[str, Any], at: str = "resource") -> tuple[Media | No
         problems.append(Problem("", None, f"{at}.{column}", found, expected, example))
 
     path = given.get("path")
-    wrong = "an address or a file of the package" if not isinstance(path, str) else _wrong_path(path)
+    wrong = "the address of an image or a recording" if not isinstance(path, str) else _wrong_path(path)
     if wrong:
         say("path", seen(path), wrong, _ADDRESS)
     mediatype = given.get("mediatype")
@@ -84,45 +74,17 @@ def media_of(given: Mapping[str, Any], at: str = "resource") -> tuple[Media | No
         say("bytes", seen(size), "its length in bytes, a whole number above 0", "12345")
     if problems or not isinstance(path, str) or sha256 is None:
         return None, problems
-    return Media(path, kind, sha256, size, is_local="://" not in path), []
-
-
-def check_file(media: Media, body: bytes | None, resource: str) -> list[Problem]:
-    """What is wrong with a file of the package that is media: missing, empty, of other bytes, of another kind."""
-
-    def say(column: str, found: str, expected: str, example: str) -> list[Problem]:
-        return [Problem(resource, None, column, found, expected, example, fatal=True)]
-
-    if body is None:
-        return say("", "no such file", "a file of the package, or the address of one", _ADDRESS)
-    if not body:
-        return say("", "an empty file", media.mediatype, "")
-    digest = hashlib.sha256(body).hexdigest()
-    if digest != media.sha256:
-        found = f"bytes of sha256:{digest}"
-        expected = f"sha256:{media.sha256}, as the descriptor says: the file was changed since"
-        return say("hash", found, expected, f"sha256:{digest}")
-    if media.bytes is not None and len(body) != media.bytes:
-        return say("bytes", f"{len(body)} bytes", f"{media.bytes}, as the descriptor says", str(len(body)))
-    starts = _SIGNATURES.get(media.mediatype)
-    if starts and not body.startswith(starts):
-        of = next((kind for kind, known in _SIGNATURES.items() if body.startswith(known)), None)
-        expected = f"{media.mediatype}, as the descriptor says"
-        return say("mediatype", f"a file that is {of or 'something else'}", expected, of or "")
-    return []
+    return Media(path, kind, sha256, size), []
 
 
 def _wrong_path(path: str) -> str:
     """What was expected of a path that cannot be taken; empty where it can."""
     if not path or len(path) > _LONGEST or not path.isprintable() or path != path.strip():
-        return f"an address or a path of up to {_LONGEST} characters, without spaces around it"
+        return f"an address of up to {_LONGEST} characters, without spaces around it"
     first, _, _ = path.partition("/")
-    return _wrong_address(path) if ":" in first or path.startswith("//") else _wrong_file(path)
-
-
-def _wrong_file(path: str) -> str:
-    is_inside = all(_PATH_PART.fullmatch(part) and part not in (".", "..") for part in path.split("/"))
-    return "" if is_inside else "a file inside the package's folder, named from there"
+    if ":" in first or path.startswith("//"):
+        return _wrong_address(path)
+    return "the address where the image or recording is: it is named here, not taken along"
 
 
 def _wrong_address(path: str) -> str:

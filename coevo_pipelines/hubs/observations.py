@@ -52,11 +52,6 @@ class Observed:
     left_out: Mapping[str, int]
 
 
-def observations(exchanges: Mapping[str, Iterable[Exchange]], window: Window, places: Iterable[Place]) -> pl.DataFrame:
-    """The rows of `observe` alone."""
-    return observe(exchanges, window, places).frame
-
-
 def observe(exchanges: Mapping[str, Iterable[Exchange]], window: Window, places: Iterable[Place]) -> Observed:
     """What the exchanges (by table, `scrapes.gbif` and `scrapes.nasa_power`, in their order) say of the places in the
     window. Where an occurrence or a day came more than once, the last answer stands."""

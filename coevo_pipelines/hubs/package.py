@@ -599,10 +599,6 @@ def _media(given: Mapping[str, Any], at: str, say: _Said) -> Resource | None:
     say.problems += problems
     if found is None:
         return None
-    if found.is_local:
-        expected = "the address where the image or recording is: it is named here, not taken along"
-        say(f"{at}.path", seen(found.path), expected, "https://example.org/before.jpg")
-        return None
     return Resource("", found.path, "media", found.format, sha256=found.sha256, bytes=found.bytes)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coevo_pipelines.hubs.observations import observations, observe
+from coevo_pipelines.hubs.observations import observe
 from coevo_pipelines.lake import schemas
 from coevo_pipelines.lake.store import Lake
 from coevo_pipelines.sample.server import serve
@@ -52,11 +52,11 @@ def weather(
 
 
 def seen(*exchanges: Exchange, places: Iterable[Place] = (HUB,), window: Window = DAY) -> list[dict[str, Any]]:
-    return observations({"scrapes.gbif": exchanges}, window, places).to_dicts()
+    return observe({"scrapes.gbif": exchanges}, window, places).frame.to_dicts()
 
 
 def measured(*exchanges: Exchange, places: Iterable[Place] = (HUB,), window: Window = DAY) -> list[dict[str, Any]]:
-    return observations({"scrapes.nasa_power": exchanges}, window, places).to_dicts()
+    return observe({"scrapes.nasa_power": exchanges}, window, places).frame.to_dicts()
 
 
 # --- sightings -----------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_the_samples_slice_becomes_rows_that_the_lake_takes(tmp_path: Path) -> N
 def test_the_order_of_places_and_of_answers_changes_nothing(tmp_path: Path) -> None:
     exchanges, window = of_the_sample(tmp_path, OPENING)
     turned = {name: answers[::-1] for name, answers in reversed(exchanges.items())}
-    assert observations(exchanges, window, ALL).equals(observations(turned, window, ALL[::-1]))
+    assert observe(exchanges, window, ALL).frame.equals(observe(turned, window, ALL[::-1]).frame)
 
 
 def test_a_row_of_single_days_holds_what_one_opening_does() -> None:
@@ -305,7 +305,7 @@ SPOILT = st.fixed_dictionaries({}, optional=dict.fromkeys([*FROG, "individualCou
 
 
 def conforming(exchanges: Mapping[str, Iterable[Exchange]]) -> int:
-    frame = observations(exchanges, WIDE, [HUB])
+    frame = observe(exchanges, WIDE, [HUB]).frame
     table = schemas.table("hubs.observations")
     assert frame.schema == table.polars_schema()
     assert not frame.select(table.key).is_duplicated().any()

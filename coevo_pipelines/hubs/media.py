@@ -1,5 +1,5 @@
-"""Images and recordings of a hub: named by address and hash, never fetched. A photo may tell where it was taken, so none
-is kept.
+"""Images and recordings of a hub: named by address and hash, never fetched. None is kept: a photo may tell where it was
+taken.
 
 A hash is `sha256:` and 64 hexadecimal digits. The Data Package standard takes MD5 and SHA-1 too (and MD5 where no name
 stands before it), but of both it is known how to make two files with one hash: RFC 6151, and Stevens and others (2017),

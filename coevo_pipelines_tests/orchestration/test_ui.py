@@ -124,7 +124,9 @@ def test_an_asset_says_what_it_is(page: Page) -> None:
     expect(page.get_by_text("What happened to a work on a day")).to_be_visible()
     expect(page.get_by_text("canonical prefixed identifier, such as arxiv:1712.06567")).to_be_visible()
     # What a column may hold, and what it is made of.
-    made_of = page.get_by_text(re.compile(r"what it is \(paper, repository, model, dataset, space\) ← scrapes\.arxiv"))
+    made_of = page.get_by_text(
+        re.compile(r"what it is \(paper, repository, model, dataset, space, hub_dataset\) ← scrapes\.arxiv")
+    )
     expect(made_of).to_be_visible()
     for told in ("Polars", "coevo/holds: facts", "coevo/world: sample", "daily_snapshot"):
         expect(page.get_by_text(told).first).to_be_visible()

@@ -861,6 +861,8 @@
       edgeProgramClasses: { arrow: EdgeArrowProgram, rectangle: EdgeRectangleProgram, line: EdgeLineProgram },
       defaultNodeType: "work", defaultEdgeType: type, renderLabels: false, defaultDrawNodeHover: () => {},
       enableCameraRotation: false, hideEdgesOnMove: head.drawn > MANY, minCameraRatio: 0.004, maxCameraRatio: 3,
+      // On paper the graph has no room, and a window that changes meanwhile is no error.
+      allowInvalidContainer: true,
       stagePadding: 34, zIndex: false, minEdgeThickness: head.drawn > FEW ? 0.5 : 1,
       nodeReducer: (key) => {
         const i = Number(key);

@@ -66,7 +66,7 @@ def compute(settings: Settings, day: date, snapshot: Snapshot) -> Mapping[str, R
         is_asked = settings.sources[table.partition(".")[2]].enabled
         return list(stored.read(snapshot.files(table, on=day))) if is_asked else []
 
-    rules = Rules(home_km=asked.home_km, fewest_people=asked.fewest_people)
+    rules = Rules.of(asked)
     frames = dict(reading.read(raw(HUBS), window, rules, settings.grace))
     known = {
         table: pl.concat([snapshot.scan(table, upto=day - DAY).drop("date").collect(), frames[table]])

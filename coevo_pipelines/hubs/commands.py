@@ -27,7 +27,7 @@ from coevo_pipelines.options import (
 
 if TYPE_CHECKING:
     from coevo_pipelines.hubs.folders import Checked
-    from coevo_pipelines.hubs.package import Package, Rules
+    from coevo_pipelines.hubs.package import Package
     from coevo_pipelines.settings import Settings
 
 hubs = typer.Typer(
@@ -143,9 +143,10 @@ def validate(
       coevo hubs validate my-garden
     """
     from coevo_pipelines.hubs import folders
+    from coevo_pipelines.hubs.package import Rules
     from coevo_pipelines.terminal import json_out
 
-    rules = _rules(settings_of(lake, source))
+    rules = Rules.of(settings_of(lake, source).hubs)
     told = []
     is_wrong = False
     for path in paths:
@@ -182,13 +183,14 @@ def add(
       coevo hubs add my-garden
     """
     from coevo_pipelines.hubs import folders
+    from coevo_pipelines.hubs.package import Rules
     from coevo_pipelines.hubs.problems import DESCRIPTOR
     from coevo_pipelines.scrapes.hubs import ADDED
     from coevo_pipelines.terminal import json_out, say
 
     settings = settings_of(lake, source)
     not_a_file(settings.lake_root)
-    rules = _rules(settings)
+    rules = Rules.of(settings.hubs)
     try:
         checked = folders.check(path, rules)
         package = checked.package
@@ -303,12 +305,6 @@ def list_(
         rows_table(headings, shown)
     if waiting:
         say(f"Added and not read yet: {', '.join(waiting)}. `coevo run` reads them, on the days of their `created`.")
-
-
-def _rules(settings: Settings) -> Rules:
-    from coevo_pipelines.hubs.package import Rules
-
-    return Rules(home_km=settings.hubs.home_km, fewest_people=settings.hubs.fewest_people)
 
 
 def _days_made(settings: Settings) -> list[date]:

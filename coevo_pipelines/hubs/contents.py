@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from coevo_pipelines.hubs.package import Package, Resource, Rules, plain
 from coevo_pipelines.hubs.privacy import cell_centre, is_about_a_person, needs_people
 from coevo_pipelines.hubs.problems import Problem, one_of, seen
 from coevo_pipelines.lake.schemas import HUB_KINDS
+from coevo_pipelines.windows import midnight
 
 if TYPE_CHECKING:
     from coevo_pipelines.hubs.tables import TableField
@@ -477,7 +478,7 @@ class _Table:
         if row["until"] < row["from"]:
             expected = f"the last day, on or after the first ({row['from']})"
             raise _Wrong("until", seen(row.given["until"]), expected, str(row["from"]))
-        return _midnight(row["from"]), _midnight(row["until"])
+        return midnight(row["from"]), midnight(row["until"])
 
     def _people(self, number: int, row: _Row, quantities: Mapping[str, float]) -> int | None:
         """Of how many people a row is; a file with an aggregate of too few is refused."""
@@ -589,7 +590,7 @@ class _Table:
                     "taken_on", seen(row.given["taken_on"]), "a year from 1000 to 2200", "2019-03-20"
                 ) from None
         else:
-            moment = _midnight(taken)
+            moment = midnight(taken)
         if not 1000 <= moment.year <= 2200:
             raise _Wrong("taken_on", seen(row.given["taken_on"]), "a year from 1000 to 2200", "2019-03-20")
         if moment.date() > self.package.created.date():
@@ -724,7 +725,3 @@ def _example(quantity: str) -> str:
     from coevo_pipelines.hubs.units import QUANTITIES
 
     return next(iter(QUANTITIES[quantity].examples), "")
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -11,14 +11,18 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 
 from coevo_pipelines.hubs.media import media_of
 from coevo_pipelines.hubs.privacy import cell_centre
 from coevo_pipelines.hubs.problems import DESCRIPTOR, Problem, one_of, seen
 from coevo_pipelines.hubs.tables import REQUIRED_CONTEXT, TableField, checked_fields
 from coevo_pipelines.lake.schemas import HUB_KINDS, TABLE_ROLES
+from coevo_pipelines.windows import midnight
+
+if TYPE_CHECKING:
+    from coevo_pipelines.settings import Hubs
 
 ROLES = (*TABLE_ROLES, "media")
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -47,6 +51,11 @@ class Rules:
 
     home_km: float = 1.0
     fewest_people: int = 10
+
+    @classmethod
+    def of(cls, asked: Hubs) -> Rules:
+        """Those of the settings."""
+        return cls(asked.home_km, asked.fewest_people)
 
 
 @dataclass(frozen=True)
@@ -304,14 +313,14 @@ def _package(given: Mapping[str, Any], rules: Rules, say: _Said) -> Package | No
     contact = say.text(hub, "contact", "hub.contact", "the address of a page where people can write to you",
                        "https://example.org/contact", form=_is_address)  # fmt: skip
     context = _context(hub, kind, say)
-    since = None if created is None else _midnight(created.date())  # a day, as later versions have it in `since`
+    since = None if created is None else midnight(created.date())  # a day, as later versions have it in `since`
     if hub.get("since") is not None:
         day = _day(hub["since"])
         if day is None or (created is not None and day > created.date()):
             expected = "the day when the hub first published, not after `created`"
             say("hub.since", seen(hub["since"]), expected, "2017-05-01", fatal=False)
         else:
-            since = _midnight(day)
+            since = midnight(day)
     version = given.get("version")
     if isinstance(version, int | float) and not isinstance(version, bool):
         version = str(version)
@@ -378,10 +387,6 @@ def _day(value: Any) -> date | None:
     except ValueError:
         return None
     return found if 1000 <= found.year <= 2200 else None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _licence(given: Mapping[str, Any], say: _Said) -> str | None:
@@ -458,7 +463,7 @@ def _consent(hub: Mapping[str, Any], created: datetime | None, say: _Said) -> tu
         expected = "the day when they agreed, on or before the day of `created`"
         say("hub.consent.date", seen(consent.get("date")), expected, "2019-03-01")
         return None
-    return None if by is None else (by, _midnight(day))
+    return None if by is None else (by, midnight(day))
 
 
 def _context(hub: Mapping[str, Any], kind: str | None, say: _Said) -> dict[str, str | None] | None:

@@ -131,7 +131,7 @@ def places(lake: Lake, day: date, settings: Settings, consent: Consent = EVERYBO
 
     from coevo_pipelines.hubs.package import Package, Rules, read_descriptor
 
-    rules = Rules(home_km=settings.hubs.home_km, fewest_people=settings.hubs.fewest_people)
+    rules = Rules.of(settings.hubs)
     first, end = settings.window(settings.opening).start, settings.window(day).end
     good = pl.col("url").str.contains(DESCRIPTOR, literal=True) & pl.col("error").is_null() & (pl.col("status") < 300)
     stored = lake.scan(f"scrapes.{HUBS}", on=day).filter(good).sort("capture", "sequence").select("url", "body")

@@ -59,7 +59,9 @@ _SCHEMES = {"github.com": "github", "huggingface.co": "hf"}
 
 def fetch(scrape: Scrape) -> None:
     """Read the packages of the lake, then those of the setting."""
-    hubs = _Hubs(scrape, _rules(scrape))
+    from coevo_pipelines.hubs.package import Rules
+
+    hubs = _Hubs(scrape, Rules.of(scrape.settings.hubs))
     scrape.adapter.leave_out = hubs.leave_out
     try:
         hubs.from_folder(scrape.settings.lake_root / ADDED)
@@ -122,13 +124,6 @@ def below(index_url: str, entry: Any) -> str | None:
 def _marked(url: str) -> str:
     mark = url.find(_MARK)
     return url[mark + 1 :] if mark >= 0 else ""
-
-
-def _rules(scrape: Scrape) -> Rules:
-    from coevo_pipelines.hubs.package import Rules
-
-    asked = scrape.settings.hubs
-    return Rules(home_km=asked.home_km, fewest_people=asked.fewest_people)
 
 
 @dataclass
